@@ -1,1 +1,14 @@
-//! To be written.
+//! Countersign's own rules, pure: intents, cases, statements, plans, verification, the book, limits and API bodies.
+//!
+//! Everything here is a function of its arguments: no clock, no randomness, no file, no socket. The coordinator and
+//! the agents are thin shells around it. It never names a protobuf type: Canton's bytes are `canton_topology`'s.
+#![deny(missing_docs)]
+
+pub mod api;
+pub mod book;
+pub mod encoding;
+pub mod identity;
+pub mod intent;
+pub mod limits;
+pub mod registry;
+pub mod statement;

@@ -1,0 +1,173 @@
+//! What someone wants: the body of an intent statement. A closed list of changes; every field stands in the bytes.
+
+use std::{fmt, str::FromStr};
+
+use canton_topology::{
+    Timestamp,
+    hash::{TransactionHash, UniqueKey},
+    id::{Namespace, ParticipantId, PartyId, SynchronizerId},
+    key::SigningPublicKey,
+    mapping::Permission,
+    transaction::Serial,
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A case's id: a UUIDv7 minted by the proposer, inside the signed intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CaseId([u8; 16]);
+
+/// The text is not a case id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is not a case id: expected a UUID such as 0198f0c1-7c1e-7d7c-9a3e-6d1f1f0a2b3c")]
+pub struct NotACaseId(pub String);
+
+impl CaseId {
+    /// From the 16 bytes of a UUID.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_bytes(self.0).fmt(f)
+    }
+}
+
+impl FromStr for CaseId {
+    type Err = NotACaseId;
+
+    fn from_str(text: &str) -> Result<Self, NotACaseId> {
+        uuid::Uuid::from_str(text).map(|uuid| Self(uuid.into_bytes())).map_err(|_| NotACaseId(text.to_owned()))
+    }
+}
+
+/// What someone wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The case that this intent opens.
+    pub case: CaseId,
+    /// The logical synchronizer that it is about. Canton's hashes name none, so everything of ours does.
+    pub synchronizer: SynchronizerId,
+    /// The owner who wants it.
+    pub proposer: Namespace,
+    /// When, by the proposer's clock.
+    pub created_at: Timestamp,
+    /// When agents stop signing it. Stops only us: a Canton signature lives on.
+    pub deadline: Timestamp,
+    /// Why, in the proposer's words; shown to every owner, believed by nobody.
+    pub reason: String,
+    /// What.
+    pub change: Change,
+}
+
+/// One kind of intent for each workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A whole new decentralized party in one batch.
+    CreateParty(CreateParty),
+    /// One more owner of a decentralized namespace.
+    AddOwner(AddOwner),
+    /// Other thresholds of a namespace, a party's hosts or a party's keys.
+    ChangeThresholds(ChangeThresholds),
+    /// Transactions as they are. Every field is shown; no rule may permit it.
+    Raw(Raw),
+    /// The serials of another case are consumed, so that its live signatures die.
+    Void(Void),
+}
+
+impl Change {
+    /// The workflow's name, as on the command line and in `--json`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateParty(_) => "create-party",
+            Self::AddOwner(_) => "add-owner",
+            Self::ChangeThresholds(_) => "change-thresholds",
+            Self::Raw(_) => "raw",
+            Self::Void(_) => "void",
+        }
+    }
+}
+
+/// Root delegations, the namespace definition and the party's mapping, in this order, in one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateParty {
+    /// The part of the party id before `::`.
+    pub hint: String,
+    /// The owners' namespace keys (usage NAMESPACE). A root delegation is planned for each that has none.
+    pub owners: Vec<SigningPublicKey>,
+    /// How many owners must sign a change of the namespace and the party.
+    pub namespace_threshold: u32,
+    /// The party's hosts, in this order.
+    pub hosts: Vec<Host>,
+    /// How many hosts must confirm a transaction of the party.
+    pub confirmation_threshold: u32,
+    /// The party's inline signing keys (usage PROTOCOL); empty for none.
+    pub signing_keys: Vec<SigningPublicKey>,
+    /// How many of these keys must sign a transaction of the party; 0 exactly where there are none.
+    pub signing_threshold: u32,
+}
+
+/// A participant that hosts a party, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// The participant.
+    pub participant: ParticipantId,
+    /// What it may do for the party.
+    pub permission: Permission,
+}
+
+/// The owner's root delegation (where it has none) and the definition with one more owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddOwner {
+    /// The decentralized namespace.
+    pub namespace: Namespace,
+    /// The new owner's namespace key.
+    pub owner: SigningPublicKey,
+    /// The threshold after the change.
+    pub threshold: u32,
+}
+
+/// New values of thresholds; `None` leaves one as it is. At least one is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeThresholds {
+    /// The namespace and how many of its owners must sign.
+    pub namespace: Option<(Namespace, u32)>,
+    /// The party and how many of its hosts must confirm.
+    pub confirmation: Option<(PartyId, u32)>,
+    /// The party and how many of its inline keys must sign.
+    pub signing: Option<(PartyId, u32)>,
+}
+
+/// Wrapped topology transactions, exactly as they are to be signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raw {
+    /// The transactions, in the order in which they are to be submitted.
+    pub transactions: Vec<Vec<u8>>,
+}
+
+/// Kills the live signatures of another case: its mappings as they are today, at the serials that they wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Void {
+    /// The case whose signatures are to die.
+    pub case: CaseId,
+    /// What is voided: the serials to be consumed, and the transactions that they belong to.
+    pub slots: Vec<Slot>,
+}
+
+/// One place in Canton's chains that one transaction can take.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot {
+    /// The mapping's unique key.
+    pub unique_key: UniqueKey,
+    /// The serial.
+    pub serial: Serial,
+    /// The transaction that was signed for it.
+    pub transaction: TransactionHash,
+}

@@ -1,0 +1,30 @@
+//! Every bound of the product, in one place. A limit that is reached is always an error that names it.
+
+/// Longest statement, in bytes, that is decoded or stored.
+pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
+/// Most topology transactions in one proposal. Canton broadcasts at most 100 transactions at once.
+pub const TRANSACTIONS_PER_PROPOSAL_MAX: usize = 100;
+/// Most Canton signatures in one approval or contribution.
+pub const SIGNATURES_PER_STATEMENT_MAX: usize = 1_000;
+/// Most statements in one case.
+pub const STATEMENTS_PER_CASE_MAX: usize = 10_000;
+/// Most cases that one owner may have open at the same coordinator.
+pub const OPEN_CASES_PER_OWNER_MAX: usize = 1_000;
+/// Longest reason that a human may give, in bytes of UTF-8.
+pub const REASON_BYTES_MAX: usize = 1_000;
+/// Longest name in a book or an invitation, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Most owners that a change may name. Canton has no maximum for a namespace; its Ledger API stops at 10.
+pub const OWNERS_MAX: usize = 100;
+/// Most hosts that a change may name.
+pub const HOSTS_MAX: usize = 100;
+/// Most inline signing keys of a party (Canton's own maximum).
+pub const SIGNING_KEYS_MAX: usize = 20;
+/// Most entries that one inbox answer carries.
+pub const INBOX_ENTRIES_MAX: usize = 500;
+/// Longest time, in milliseconds, that an inbox request may wait.
+pub const INBOX_WAIT_MS_MAX: u64 = 30_000;
+/// Longest time, in microseconds, between an intent's creation and its deadline: 90 days.
+pub const DEADLINE_MICROS_MAX: i64 = 90 * 24 * 3600 * 1_000_000;
+/// How far, in microseconds, a proposer's clock may run ahead of ours: five minutes.
+pub const CLOCK_SKEW_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
