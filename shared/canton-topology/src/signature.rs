@@ -1,0 +1,322 @@
+//! Canton's signatures over topology: what they look like, what they sign, when they verify.
+//!
+//! Source: `topology-protocol` 2.7. The signed message is the 34 bytes of a hash; ECDSA hashes them again.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use thiserror::Error;
+
+use crate::{
+    id::{Fingerprint, IdError},
+    key::{KeyFormat, KeySpec, SigningPublicKey},
+    wire::{
+        self, DecodeError, DecodeErrorKind, Node, Writer,
+        schema::{Field, Kind, Schema},
+    },
+};
+
+pub(crate) static SIGNATURE: Schema = Schema {
+    name: "Signature",
+    fields: &[
+        Field::one(1, "format", Kind::Enum(&FORMATS)),
+        Field::one(2, "signature", Kind::Bytes),
+        Field::one(3, "signed_by", Kind::Text),
+        Field::one(4, "signing_algorithm_spec", Kind::Enum(&ALGORITHMS)),
+        Field::optional(5, "signature_delegation", Kind::Message(&SIGNATURE_DELEGATION)),
+    ],
+};
+
+static FORMATS: [(i32, &str); 4] = [(1, "RAW"), (2, "DER"), (3, "CONCAT"), (10_000, "SYMBOLIC")];
+static ALGORITHMS: [(i32, &str); 3] = [(1, "ED25519"), (2, "EC_DSA_SHA_256"), (3, "EC_DSA_SHA_384")];
+
+static SIGNATURE_DELEGATION: Schema = Schema {
+    name: "SignatureDelegation",
+    fields: &[
+        Field::one(1, "session_key", Kind::Bytes),
+        Field::one(2, "session_key_spec", Kind::Int32),
+        Field::one(3, "validity_period_from_inclusive", Kind::Int64),
+        Field::one(4, "validity_period_duration_seconds", Kind::Uint32),
+        Field::one(5, "format", Kind::Int32),
+        Field::one(6, "signature", Kind::Bytes),
+        Field::one(7, "signing_algorithm_spec", Kind::Int32),
+    ],
+};
+
+/// How a signature's bytes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SignatureFormat {
+    /// `RAW` (1), of old releases: DER for ECDSA, 64 bytes for Ed25519.
+    LegacyRaw,
+    /// `DER` (2): ASN.1 of r and s.
+    Der,
+    /// `CONCAT` (3): 64 bytes as RFC 8032 writes them.
+    Concat,
+    /// `SYMBOLIC` (10000): of Canton's own tests, never verifies.
+    Symbolic,
+}
+
+impl SignatureFormat {
+    fn number(self) -> i64 {
+        match self {
+            Self::LegacyRaw => 1,
+            Self::Der => 2,
+            Self::Concat => 3,
+            Self::Symbolic => 10_000,
+        }
+    }
+}
+
+/// An algorithm, as a signature names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum SignatureAlgorithm {
+    /// `ED25519`
+    Ed25519 = 1,
+    /// `EC_DSA_SHA_256`: P-256 and secp256k1.
+    EcdsaSha256 = 2,
+    /// `EC_DSA_SHA_384`: P-384.
+    EcdsaSha384 = 3,
+}
+
+impl SignatureAlgorithm {
+    /// Canton's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ED25519",
+            Self::EcdsaSha256 => "EC_DSA_SHA_256",
+            Self::EcdsaSha384 => "EC_DSA_SHA_384",
+        }
+    }
+
+    /// The algorithm of a key's curve.
+    pub fn of(spec: KeySpec) -> Self {
+        match spec {
+            KeySpec::Ed25519 => Self::Ed25519,
+            KeySpec::P256 | KeySpec::Secp256k1 => Self::EcdsaSha256,
+            KeySpec::P384 => Self::EcdsaSha384,
+        }
+    }
+}
+
+/// A signature. `signed_by` is the fingerprint of the key that made it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Signature {
+    format: SignatureFormat,
+    bytes: Vec<u8>,
+    signed_by: Fingerprint,
+    algorithm: Option<SignatureAlgorithm>,
+    /// The bytes of a session key's delegation. No topology signature with one is ever taken.
+    delegation: Option<Vec<u8>>,
+}
+
+/// Why a signature does not verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum SignatureError {
+    /// Made by another key than the one it was held against.
+    #[error("signed by another key")]
+    WrongKey,
+    /// Its format is not the one of the key's curve.
+    #[error("the signature's format is not the one of this key's curve")]
+    Format,
+    /// Its algorithm is not the one of the key's curve.
+    #[error("the signature's algorithm is not the one of this key's curve")]
+    Algorithm,
+    /// The key is in a form that cannot verify.
+    #[error("the key cannot verify anything")]
+    Key,
+    /// Session keys may not sign topology.
+    #[error("a session key's signature: topology takes none")]
+    Delegated,
+    /// The mathematics say no.
+    #[error("the signature is not this key's over this message")]
+    Invalid,
+}
+
+impl Signature {
+    /// An Ed25519 signature.
+    pub fn new_ed25519(bytes: [u8; 64], signed_by: Fingerprint) -> Self {
+        Self {
+            format: SignatureFormat::Concat,
+            bytes: bytes.to_vec(),
+            signed_by,
+            algorithm: Some(SignatureAlgorithm::Ed25519),
+            delegation: None,
+        }
+    }
+
+    /// An ECDSA signature as ASN.1 (DER), by a key on `spec`'s curve.
+    pub fn new_ecdsa_der(der: Vec<u8>, signed_by: Fingerprint, spec: KeySpec) -> Self {
+        Self {
+            format: SignatureFormat::Der,
+            bytes: der,
+            signed_by,
+            algorithm: Some(SignatureAlgorithm::of(spec)),
+            delegation: None,
+        }
+    }
+
+    /// Reads Canton's message `crypto.v30.Signature`.
+    ///
+    /// # Errors
+    /// The decoding error with its place.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut unshown = Vec::new();
+        let message = wire::read(&SIGNATURE, bytes, 0, "signature", &mut unshown)?;
+        Self::from_node(&Node::root(&message, "signature"))
+    }
+
+    pub(crate) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
+        let format = match node.int(1) {
+            0 => return Err(node.error(1, DecodeErrorKind::FieldNotSet)),
+            1 => SignatureFormat::LegacyRaw,
+            2 => SignatureFormat::Der,
+            3 => SignatureFormat::Concat,
+            10_000 => SignatureFormat::Symbolic,
+            other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
+        };
+        let signed_by =
+            node.text(3).parse().map_err(|error: IdError| node.error(3, crate::mapping::id_error_kind(&error)))?;
+        let algorithm = match node.int(4) {
+            0 => None,
+            1 => Some(SignatureAlgorithm::Ed25519),
+            2 => Some(SignatureAlgorithm::EcdsaSha256),
+            3 => Some(SignatureAlgorithm::EcdsaSha384),
+            other => return Err(node.error(4, DecodeErrorKind::UnrecognizedEnum(other))),
+        };
+        let delegation = node.child(5).map(|delegation| delegation.encode());
+        Ok(Self { format, bytes: node.bytes(2).to_vec(), signed_by, algorithm, delegation })
+    }
+
+    /// Writes Canton's message `crypto.v30.Signature`.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.number(1, self.format.number());
+        if !self.bytes.is_empty() {
+            writer.bytes(2, &self.bytes);
+        }
+        writer.text(3, self.signed_by.as_str());
+        writer.number(4, self.algorithm.map_or(0, |algorithm| algorithm as i64));
+        if let Some(delegation) = &self.delegation {
+            writer.bytes(5, delegation);
+        }
+        writer.finish()
+    }
+
+    /// The fingerprint of the key that made it, as it says.
+    pub fn signed_by(&self) -> &Fingerprint {
+        &self.signed_by
+    }
+
+    /// The signature's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The algorithm that it names.
+    pub fn algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.algorithm
+    }
+
+    /// The format in which Canton takes it: old `RAW` is read by the algorithm, or by the length where none is named.
+    pub fn format(&self) -> SignatureFormat {
+        match (self.format, self.algorithm) {
+            (SignatureFormat::LegacyRaw, Some(SignatureAlgorithm::Ed25519)) => SignatureFormat::Concat,
+            (SignatureFormat::LegacyRaw, Some(_)) => SignatureFormat::Der,
+            (SignatureFormat::LegacyRaw, None) if self.bytes.len() == 64 => SignatureFormat::Concat,
+            (SignatureFormat::LegacyRaw, None) => SignatureFormat::Der,
+            (format, _) => format,
+        }
+    }
+
+    /// Whether a session key made it on another key's behalf.
+    pub fn is_delegated(&self) -> bool {
+        self.delegation.is_some()
+    }
+
+    /// Whether it is `key`'s signature over `message`.
+    ///
+    /// # Errors
+    /// Why not: see [`SignatureError`].
+    pub fn verify(&self, key: &SigningPublicKey, message: &[u8]) -> Result<(), SignatureError> {
+        if self.is_delegated() {
+            return Err(SignatureError::Delegated);
+        }
+        if self.signed_by != *key.fingerprint_ref() {
+            return Err(SignatureError::WrongKey);
+        }
+        if key.format() != KeyFormat::Spki {
+            return Err(SignatureError::Key);
+        }
+        if self.algorithm.is_some_and(|algorithm| algorithm != SignatureAlgorithm::of(key.spec())) {
+            return Err(SignatureError::Algorithm);
+        }
+        let expected = match key.spec() {
+            KeySpec::Ed25519 => SignatureFormat::Concat,
+            KeySpec::P256 | KeySpec::P384 | KeySpec::Secp256k1 => SignatureFormat::Der,
+        };
+        if self.format() != expected {
+            return Err(SignatureError::Format);
+        }
+        if verifies(key, message, &self.bytes) { Ok(()) } else { Err(SignatureError::Invalid) }
+    }
+}
+
+fn verifies(key: &SigningPublicKey, message: &[u8], signature: &[u8]) -> bool {
+    verify_by_curve(key, message, signature).unwrap_or(false)
+}
+
+/// `None` where key or signature do not even decode. High s is taken, as Canton takes it.
+fn verify_by_curve(key: &SigningPublicKey, message: &[u8], signature: &[u8]) -> Option<bool> {
+    Some(match key.spec() {
+        KeySpec::Ed25519 => {
+            let raw: [u8; 32] = key.spki().get(12..)?.try_into().ok()?;
+            let key = ed25519_dalek::VerifyingKey::from_bytes(&raw).ok()?;
+            key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).is_ok()
+        }
+        KeySpec::P256 => {
+            use p256::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
+            let key = p256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
+            key.verify(message, &p256::ecdsa::Signature::from_der(signature).ok()?).is_ok()
+        }
+        KeySpec::P384 => {
+            use p384::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
+            let key = p384::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
+            key.verify(message, &p384::ecdsa::Signature::from_der(signature).ok()?).is_ok()
+        }
+        KeySpec::Secp256k1 => {
+            use k256::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
+            let key = k256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
+            let signature = k256::ecdsa::Signature::from_der(signature).ok()?;
+            // This library takes low s only; both forms sign the same message.
+            key.verify(message, &signature.normalize_s().unwrap_or(signature)).is_ok()
+        }
+    })
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature(by {})", self.signed_by)
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(self.encode()))
+        } else {
+            self.encode().serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = if deserializer.is_human_readable() {
+            hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?
+        } else {
+            Vec::<u8>::deserialize(deserializer)?
+        };
+        Self::parse(&bytes).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,174 @@
+//! Exported topology: Canton's two file formats, read and written.
+//!
+//! V1 is one version wrapper around all items; V2 is one length and one wrapper for each item. Source:
+//! `topology-protocol` 6.2.
+
+use crate::{
+    Timestamp,
+    mapping::schema::TIMESTAMP,
+    transaction::{SignedTransaction, unwrap, wrap},
+    wire::{
+        self, DecodeError, DecodeErrorKind, Node, Place, Writer,
+        schema::{Field, Kind, Schema},
+    },
+};
+
+static ITEM: Schema = Schema {
+    name: "Item",
+    fields: &[
+        Field::one(1, "valid_from", Kind::Message(&TIMESTAMP)),
+        Field::one(2, "valid_until", Kind::Message(&TIMESTAMP)),
+        Field::one(3, "transaction", Kind::Bytes),
+        Field::one(4, "sequenced", Kind::Message(&TIMESTAMP)),
+        Field::optional(5, "rejection_reason", Kind::Text),
+    ],
+};
+
+static ITEMS: Schema =
+    Schema { name: "TopologyTransactions", fields: &[Field::many(1, "items", Kind::Message(&ITEM))] };
+
+/// One stored row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// When it was sequenced.
+    pub sequenced: Timestamp,
+    /// From when on it is effective.
+    pub valid_from: Timestamp,
+    /// Until when; `None` where it still is.
+    pub valid_until: Option<Timestamp>,
+    /// The transaction with its signatures.
+    pub transaction: SignedTransaction,
+    /// Why it was refused, for rows that were.
+    pub rejection: Option<String>,
+}
+
+/// Which of the two file formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One wrapper around everything.
+    V1,
+    /// One length and wrapper for each item.
+    V2,
+}
+
+/// Reads a snapshot of either format.
+///
+/// # Errors
+/// The decoding error with its place in the file.
+pub fn read(bytes: &[u8]) -> Result<(Format, Vec<Item>), DecodeError> {
+    if looks_like_v1(bytes) { Ok((Format::V1, read_v1(bytes)?)) } else { Ok((Format::V2, read_v2(bytes)?)) }
+}
+
+/// A V1 file begins with the tag of field 1 and a length that reaches to within a version field of the end.
+fn looks_like_v1(bytes: &[u8]) -> bool {
+    let Some((0x0a, rest)) = bytes.split_first() else { return false };
+    let Some((length, used)) = varint(rest) else { return false };
+    let behind = rest.len() - used;
+    usize::try_from(length).is_ok_and(|length| length <= behind && behind - length <= 2)
+}
+
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0u64;
+    for (index, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32)?;
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+fn read_v1(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
+    let mut unshown = Vec::new();
+    let (data, offset) = unwrap(bytes, 0, "snapshot", &mut unshown)?;
+    read_items(&data, offset)
+}
+
+/// Reads the message `TopologyTransactions`, as `ListAll` answers it.
+///
+/// # Errors
+/// The decoding error with its place.
+pub fn read_items(data: &[u8], offset: usize) -> Result<Vec<Item>, DecodeError> {
+    let message = wire::read(&ITEMS, data, offset, "snapshot", &mut Vec::new())?;
+    let node = Node::root(&message, "snapshot");
+    node.children(1).map(|item| Item::from_node(&item)).collect()
+}
+
+fn read_v2(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
+    let mut items = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let name = format!("items[{}]", items.len());
+        let broken = |reason| DecodeError {
+            place: Place { offset: at, path: name.clone() },
+            kind: DecodeErrorKind::Buffer(reason),
+        };
+        let (length, used) = varint(&bytes[at..]).ok_or_else(|| broken("cut short in the length of an item"))?;
+        let start = at + used;
+        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+        let end = end.filter(|end| *end <= bytes.len()).ok_or_else(|| broken("the item reaches beyond the end"))?;
+        let (data, offset) = unwrap(&bytes[start..end], start, &name, &mut Vec::new())?;
+        let message = wire::read(&ITEM, &data, offset, &name, &mut Vec::new())?;
+        items.push(Item::from_node(&Node::root(&message, &name))?);
+        at = end;
+    }
+    Ok(items)
+}
+
+/// Writes a snapshot.
+pub fn write(format: Format, items: &[Item]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    match format {
+        Format::V1 => {
+            for item in items {
+                writer.bytes(1, &item.encode());
+            }
+            wrap(&writer.finish())
+        }
+        Format::V2 => {
+            for item in items {
+                let bytes = wrap(&item.encode());
+                writer.raw(bytes.len() as u64);
+                writer.append(&bytes);
+            }
+            writer.finish()
+        }
+    }
+}
+
+impl Item {
+    fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
+        let time = |number| crate::mapping::timestamp(node, number);
+        let missing = |number| node.error(number, DecodeErrorKind::FieldNotSet);
+        let mut transaction = SignedTransaction::parse_wrapped(node.bytes(3));
+        if let Err(error) = &mut transaction {
+            let place = node.place(3);
+            error.place = Place {
+                offset: place.offset + error.place.offset,
+                path: format!("{}.{}", place.path, error.place.path),
+            };
+        }
+        Ok(Self {
+            sequenced: time(4)?.ok_or_else(|| missing(4))?,
+            valid_from: time(1)?.ok_or_else(|| missing(1))?,
+            valid_until: time(2)?,
+            transaction: transaction?,
+            rejection: node.has(5).then(|| node.text(5).to_owned()),
+        })
+    }
+
+    /// Writes the message `TopologyTransactions.Item`.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        crate::mapping::write_timestamp(&mut writer, 1, self.valid_from);
+        if let Some(time) = self.valid_until {
+            crate::mapping::write_timestamp(&mut writer, 2, time);
+        }
+        writer.bytes(3, &self.transaction.encode_wrapped());
+        crate::mapping::write_timestamp(&mut writer, 4, self.sequenced);
+        if let Some(reason) = &self.rejection {
+            writer.bytes(5, reason.as_bytes());
+        }
+        writer.finish()
+    }
+}

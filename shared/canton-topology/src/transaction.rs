@@ -1,0 +1,416 @@
+//! Topology transactions: the bytes as received, the view parsed from them, and what the view does not show.
+//!
+//! Nothing is encoded again in order to be hashed: on MainNet's genesis state that would change 185 hashes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hash::{MultiHash, TransactionHash, UniqueKey},
+    id::Fingerprint,
+    mapping::{
+        Mapping,
+        schema::{TRANSACTION, WRAPPER},
+    },
+    signature::{SIGNATURE, Signature},
+    wire::{
+        self, DecodeError, DecodeErrorKind, Message, Node, Place, Unshown, UnshownReason, Writer,
+        schema::{Field, Kind, Schema},
+    },
+};
+
+/// The version that Canton's wrapper of a transaction has.
+pub const WRAPPER_VERSION: i32 = 30;
+
+static MULTI_TRANSACTION_SIGNATURES: Schema = Schema {
+    name: "MultiTransactionSignatures",
+    fields: &[
+        Field::many(1, "transaction_hashes", Kind::Bytes),
+        Field::many(2, "signatures", Kind::Message(&SIGNATURE)),
+    ],
+};
+
+static SIGNED_TRANSACTION: Schema = Schema {
+    name: "SignedTopologyTransaction",
+    fields: &[
+        Field::one(1, "transaction", Kind::Bytes),
+        Field::many(2, "signatures", Kind::Message(&SIGNATURE)),
+        Field::one(3, "proposal", Kind::Bool),
+        Field::many(4, "multi_transaction_signatures", Kind::Message(&MULTI_TRANSACTION_SIGNATURES)),
+    ],
+};
+
+/// Whether a transaction sets a mapping or takes it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Operation {
+    /// `ADD_REPLACE`
+    AddReplace = 1,
+    /// `REMOVE`
+    Remove = 2,
+}
+
+impl Operation {
+    /// The word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AddReplace => "add or replace",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// The place of a transaction in its mapping's chain: 1 to 2147483647.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Serial(u32);
+
+/// The number is not a serial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("serial {0}: must be from 1 to 2147483647")]
+pub struct NotASerial(pub u32);
+
+impl Serial {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+    /// The last; only a removal may have it.
+    pub const LAST: Self = Self(i32::MAX as u32);
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The one behind it; `None` behind the last.
+    pub fn next(self) -> Option<Self> {
+        (self < Self::LAST).then(|| Self(self.0 + 1))
+    }
+}
+
+impl TryFrom<u32> for Serial {
+    type Error = NotASerial;
+
+    fn try_from(number: u32) -> Result<Self, NotASerial> {
+        if (1..=Self::LAST.0).contains(&number) { Ok(Self(number)) } else { Err(NotASerial(number)) }
+    }
+}
+
+impl From<Serial> for u32 {
+    fn from(serial: Serial) -> Self {
+        serial.0
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A topology transaction.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Transaction {
+    bytes: Vec<u8>,
+    hash: TransactionHash,
+    unique_key: UniqueKey,
+    operation: Operation,
+    serial: Serial,
+    mapping: Mapping,
+    unshown: Vec<Unshown>,
+}
+
+impl Transaction {
+    /// Reads a wrapped transaction, as leniently as Canton does.
+    ///
+    /// # Errors
+    /// Where Canton refuses, by Canton's name, with the place.
+    pub fn parse(wrapped: &[u8]) -> Result<Self, DecodeError> {
+        let (message, mut unshown) = read_transaction(wrapped)?;
+        let node = Node::root(&message, "transaction");
+        let operation = match node.int(1) {
+            0 => return Err(node.error(1, DecodeErrorKind::FieldNotSet)),
+            1 => Operation::AddReplace,
+            2 => Operation::Remove,
+            other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
+        };
+        let mapping_node = node.child(3).ok_or_else(|| node.error(3, DecodeErrorKind::FieldNotSet))?;
+        let serial = u32::try_from(node.int(2)).ok().and_then(|serial| Serial::try_from(serial).ok());
+        let serial = serial.ok_or_else(|| {
+            let reason = format!("{}: must be from 1 to 2147483647", node.int(2));
+            node.error(2, DecodeErrorKind::Invariant(reason))
+        })?;
+        let mapping = Mapping::from_node(&mapping_node)?;
+        if unshown.is_empty() {
+            unshown.extend(dropped(&mapping, &mapping_node));
+        }
+        Ok(Self {
+            hash: TransactionHash::of(wrapped),
+            unique_key: mapping.unique_key(),
+            bytes: wrapped.to_vec(),
+            operation,
+            serial,
+            mapping,
+            unshown,
+        })
+    }
+
+    /// Builds a transaction in the canonical form.
+    pub fn build(operation: Operation, serial: Serial, mapping: &Mapping) -> Self {
+        let mut inner = Writer::default();
+        inner.number(1, operation as i64);
+        inner.number(2, i64::from(serial.0));
+        inner.bytes(3, &mapping.encode());
+        let bytes = wrap(&inner.finish());
+        Self {
+            hash: TransactionHash::of(&bytes),
+            unique_key: mapping.unique_key(),
+            bytes,
+            operation,
+            serial,
+            mapping: mapping.clone(),
+            unshown: Vec::new(),
+        }
+    }
+
+    /// The wrapped bytes: what is hashed and sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What its signers sign.
+    pub fn hash(&self) -> TransactionHash {
+        self.hash
+    }
+
+    /// The chain that it belongs to.
+    pub fn unique_key(&self) -> UniqueKey {
+        self.unique_key
+    }
+
+    /// Whether it sets or removes.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Its place in the chain.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// What it says.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// What its bytes hold beyond the view. A signer signs only where this is empty.
+    pub fn unshown(&self) -> &[Unshown] {
+        &self.unshown
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.mapping.code().letters();
+        write!(f, "Transaction({} {code} serial {} {:?})", self.hash.short(), self.serial, self.operation)
+    }
+}
+
+/// The wrapper and the message in it, and what neither shows.
+pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message, Vec<Unshown>), DecodeError> {
+    let mut unshown = Vec::new();
+    let (data, offset) = unwrap(wrapped, 0, "transaction", &mut unshown)?;
+    let message = wire::read(&TRANSACTION, &data, offset, "transaction", &mut unshown)?;
+    Ok((message, unshown))
+}
+
+/// Things that the wire shows and the typed view drops: repeated owners, hosts, keys and members, values that stand
+/// for nothing, prefixes. Written back, the view would be shorter.
+fn dropped(mapping: &Mapping, node: &Node<'_>) -> Option<Unshown> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    crate::show::fields(&mut fields, node.message());
+    let mut unshown = Vec::new();
+    let written = mapping.encode();
+    let again = wire::read(&crate::mapping::schema::MAPPING, &written, 0, "mapping", &mut unshown).ok()?;
+    let mut fields_again = Vec::new();
+    crate::show::fields(&mut fields_again, &again);
+    // The old flag of a delegation says by itself what new releases write out; both are shown.
+    let is_delegation = matches!(mapping, Mapping::NamespaceDelegation(_));
+    (fields.len() > fields_again.len() && !is_delegation)
+        .then(|| Unshown { place: Place { offset: 0, path: node.to_string() }, reason: UnshownReason::Dropped })
+}
+
+/// Puts a message into Canton's version wrapper.
+pub(crate) fn wrap(data: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.bytes(1, data);
+    writer.number(2, i64::from(WRAPPER_VERSION));
+    writer.finish()
+}
+
+/// Takes a message out of its wrapper, with its offset. Any version is taken, as Canton takes it.
+pub(crate) fn unwrap(
+    wrapped: &[u8],
+    base: usize,
+    name: &str,
+    unshown: &mut Vec<Unshown>,
+) -> Result<(Vec<u8>, usize), DecodeError> {
+    let message = wire::read(&WRAPPER, wrapped, base, name, unshown)?;
+    let node = Node::root(&message, name);
+    if !node.has(1) {
+        return Err(node.error(1, DecodeErrorKind::FieldNotSet));
+    }
+    if node.int(2) != WRAPPER_VERSION {
+        unshown.push(Unshown { place: node.place(2), reason: UnshownReason::WrapperVersion });
+    }
+    Ok((node.bytes(1).to_vec(), node.offset(1)))
+}
+
+/// Signatures over a set of transactions, of which the enclosing one is a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiSignatures {
+    /// The hashes, as they were written.
+    pub hashes: Vec<TransactionHash>,
+    /// The signatures over [`MultiHash::of`] them.
+    pub signatures: Vec<Signature>,
+}
+
+/// A transaction with its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedTransaction {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Signatures over its own hash.
+    pub signatures: Vec<Signature>,
+    /// Signatures over sets of hashes.
+    pub multi: Vec<MultiSignatures>,
+    /// Whether the sender bears it that signatures are missing.
+    pub proposal: bool,
+}
+
+/// One signature and the message that it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureOver {
+    /// The signature.
+    pub signature: Signature,
+    /// The 34 bytes that were signed.
+    pub message: [u8; 34],
+}
+
+impl SignedTransaction {
+    /// Joins a transaction and signatures over its own hash.
+    pub fn new(transaction: Transaction, signatures: Vec<Signature>, proposal: bool) -> Self {
+        Self { transaction, signatures, multi: Vec::new(), proposal }
+    }
+
+    /// Reads the message in its version wrapper: the form of broadcasts, snapshots and `ListAll`.
+    ///
+    /// # Errors
+    /// Where Canton refuses, by Canton's name, with the place.
+    pub fn parse_wrapped(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut unshown = Vec::new();
+        let (data, offset) = unwrap(bytes, 0, "signed", &mut unshown)?;
+        Self::parse_at(&data, offset)
+    }
+
+    /// Reads the plain message: the form of `AddTransactions`.
+    ///
+    /// # Errors
+    /// Where Canton refuses, by Canton's name, with the place.
+    pub fn parse_plain(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::parse_at(bytes, 0)
+    }
+
+    fn parse_at(bytes: &[u8], offset: usize) -> Result<Self, DecodeError> {
+        let mut unshown = Vec::new();
+        let message = wire::read(&SIGNED_TRANSACTION, bytes, offset, "signed", &mut unshown)?;
+        let node = Node::root(&message, "signed");
+        let transaction = Transaction::parse(node.bytes(1))?;
+        let signatures =
+            node.children(2).map(|signature| Signature::from_node(&signature)).collect::<Result<Vec<_>, _>>()?;
+        let multi = node
+            .children(4)
+            .map(|entry| MultiSignatures::from_node(&entry, transaction.hash))
+            .collect::<Result<Vec<_>, _>>()?;
+        if signatures.is_empty() && multi.is_empty() {
+            let reason = "no signature; at least one is needed".to_owned();
+            return Err(node.error(2, DecodeErrorKind::Invariant(reason)));
+        }
+        Ok(Self { transaction, signatures, multi, proposal: node.number(3) != 0 })
+    }
+
+    /// Writes the plain message.
+    pub fn encode_plain(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.bytes(1, &self.transaction.bytes);
+        for signature in &self.signatures {
+            writer.bytes(2, &signature.encode());
+        }
+        writer.number(3, i64::from(self.proposal));
+        for entry in &self.multi {
+            let mut inner = Writer::default();
+            for hash in &entry.hashes {
+                inner.bytes(1, hash.as_bytes());
+            }
+            for signature in &entry.signatures {
+                inner.bytes(2, &signature.encode());
+            }
+            writer.bytes(4, &inner.finish());
+        }
+        writer.finish()
+    }
+
+    /// Writes the message in its version wrapper.
+    pub fn encode_wrapped(&self) -> Vec<u8> {
+        wrap(&self.encode_plain())
+    }
+
+    /// All signatures, each with its message, one for each key: the first one, single signatures before the others.
+    pub fn distinct_signatures(&self) -> Vec<SignatureOver> {
+        let mut distinct: Vec<SignatureOver> = Vec::new();
+        let mut add = |signature: &Signature, message: [u8; 34]| {
+            if !distinct.iter().any(|other| other.signature.signed_by() == signature.signed_by()) {
+                distinct.push(SignatureOver { signature: signature.clone(), message });
+            }
+        };
+        for signature in &self.signatures {
+            add(signature, *self.transaction.hash.as_bytes());
+        }
+        for entry in &self.multi {
+            let message = *MultiHash::of(&entry.hashes).as_bytes();
+            for signature in &entry.signatures {
+                add(signature, message);
+            }
+        }
+        distinct
+    }
+
+    /// The keys that signed, sorted.
+    pub fn signers(&self) -> std::collections::BTreeSet<Fingerprint> {
+        let multi = self.multi.iter().flat_map(|entry| &entry.signatures);
+        self.signatures.iter().chain(multi).map(|signature| signature.signed_by().clone()).collect()
+    }
+}
+
+impl MultiSignatures {
+    fn from_node(node: &Node<'_>, own: TransactionHash) -> Result<Self, DecodeError> {
+        let mut hashes = Vec::new();
+        for bytes in node.all_bytes(1) {
+            let not_a_hash = |error: crate::hash::NotAHash| node.error(1, DecodeErrorKind::Crypto(error.to_string()));
+            hashes.push(TransactionHash::try_from(bytes).map_err(not_a_hash)?);
+        }
+        if hashes.is_empty() {
+            return Err(node.error(1, DecodeErrorKind::FieldNotSet));
+        }
+        let signatures =
+            node.children(2).map(|signature| Signature::from_node(&signature)).collect::<Result<Vec<_>, _>>()?;
+        if signatures.is_empty() {
+            return Err(node.error(2, DecodeErrorKind::FieldNotSet));
+        }
+        if !hashes.contains(&own) {
+            let reason = "the transaction's own hash is not among them".to_owned();
+            return Err(node.error(1, DecodeErrorKind::Invariant(reason)));
+        }
+        Ok(Self { hashes, signatures })
+    }
+}
