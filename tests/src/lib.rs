@@ -1,1 +1,3 @@
-//! To be written.
+//! What the whole-system tests share.
+
+pub mod conformance;

@@ -16,9 +16,12 @@ use crate::{
     },
 };
 
+// Fields whose names end in `_retired` were written by releases of old and stand in MainNet's history; Canton ignores
+// them today, the view shows them.
 pub(crate) static SIGNING_PUBLIC_KEY: Schema = Schema {
     name: "SigningPublicKey",
     fields: &[
+        Field::one(1, "id_retired", Kind::Text),
         Field::one(2, "format", Kind::Enum(&KEY_FORMATS)),
         Field::one(3, "public_key", Kind::Bytes),
         Field::one(4, "scheme", Kind::Enum(&[(1, "ED25519"), (2, "EC_DSA_P256"), (3, "EC_DSA_P384")])),
@@ -30,6 +33,7 @@ pub(crate) static SIGNING_PUBLIC_KEY: Schema = Schema {
 pub(crate) static ENCRYPTION_PUBLIC_KEY: Schema = Schema {
     name: "EncryptionPublicKey",
     fields: &[
+        Field::one(1, "id_retired", Kind::Text),
         Field::one(2, "format", Kind::Enum(&KEY_FORMATS)),
         Field::one(3, "public_key", Kind::Bytes),
         Field::one(
@@ -385,7 +389,12 @@ fn check_ed25519(raw: &[u8]) -> Result<(), KeyError> {
     if y.iter().rev().ge(FIELD_PRIME_LITTLE_ENDIAN.iter().rev()) {
         return Err(refused("the point is not in its canonical form"));
     }
-    ed25519_dalek::VerifyingKey::from_bytes(key).map(|_| ()).map_err(|_| refused("not a point on the curve"))
+    let point = ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| refused("not a point on the curve"))?;
+    // Canton takes only points of the prime order: a key with a small component would verify forgeries of itself.
+    if point.is_weak() || !point.to_edwards().is_torsion_free() {
+        return Err(refused("not a point of the prime order"));
+    }
+    Ok(())
 }
 
 impl PartialEq for SigningPublicKey {

@@ -6,13 +6,19 @@
 //! does not show.
 #![deny(missing_docs)]
 
+pub mod authorization;
+mod checks;
 pub mod hash;
 pub mod id;
+pub mod judge;
 pub mod key;
 pub mod mapping;
+pub mod planner;
+pub mod rejection;
 pub mod show;
 pub mod signature;
 pub mod snapshot;
+pub mod state;
 pub mod transaction;
 pub mod wire;
 

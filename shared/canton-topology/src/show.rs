@@ -25,9 +25,7 @@ pub struct Line {
 /// Every field of a transaction.
 pub fn transaction(transaction: &Transaction) -> Vec<Line> {
     let (message, _) = read_transaction(transaction.bytes()).expect("these bytes were read before");
-    let mut all = Vec::new();
-    fields(&mut all, &message);
-    all.into_iter().map(|(path, value)| Line { path, value }).collect()
+    fields(&message)
 }
 
 /// A text with everything that could mislead a reader written out: control characters, quotation marks, anything
@@ -36,28 +34,33 @@ pub fn escaped(text: &str) -> String {
     text.chars().flat_map(char::escape_default).collect()
 }
 
-pub(crate) fn fields(into: &mut Vec<(String, String)>, message: &Message) {
-    walk(into, message, "");
+pub(crate) fn fields(message: &Message) -> Vec<Line> {
+    let mut lines = Vec::new();
+    walk(&mut lines, message, "");
+    lines
 }
 
-fn walk(into: &mut Vec<(String, String)>, message: &Message, prefix: &str) {
+fn walk(into: &mut Vec<Line>, message: &Message, prefix: &str) {
     for (field, values) in message.present() {
         for (index, value) in values.iter().enumerate() {
             let mut path = format!("{prefix}{}", field.name);
             if field.label == Label::Repeated {
                 write!(path, "[{index}]").expect("writing into a string cannot fail");
             }
-            match (value.message(), field.kind) {
-                (Some(inner), _) if inner.is_empty() => into.push((path, "set".to_owned())),
-                (Some(inner), _) => walk(into, inner, &format!("{path}.")),
-                (None, Kind::Enum(names)) => into.push((path, enum_name(names, value.number()))),
-                (None, Kind::Bool) => into.push((path, (value.number() != 0).to_string())),
-                (None, Kind::Uint32) => into.push((path, (value.number() as u32).to_string())),
-                (None, Kind::Int32 | Kind::Int64) => into.push((path, value.number().to_string())),
-                (None, Kind::Text) => into.push((path, escaped(value.text()))),
-                (None, Kind::Bytes) => into.push((path, hex::encode(value.bytes()))),
-                (None, Kind::Message(_)) => {}
-            }
+            let value = match (value.message(), field.kind) {
+                (Some(inner), _) if inner.is_empty() => "set".to_owned(),
+                (Some(inner), _) => {
+                    walk(into, inner, &format!("{path}."));
+                    continue;
+                }
+                (None, Kind::Enum(names)) => enum_name(names, value.number()),
+                (None, Kind::Bool) => (value.number() != 0).to_string(),
+                (None, Kind::Uint32) => (value.number() as u32).to_string(),
+                (None, Kind::Int32 | Kind::Int64) => value.number().to_string(),
+                (None, Kind::Text) => escaped(value.text()),
+                (None, Kind::Bytes | Kind::Message(_)) => hex::encode(value.bytes()),
+            };
+            into.push(Line { path, value });
         }
     }
 }

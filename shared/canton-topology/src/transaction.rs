@@ -225,18 +225,19 @@ pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message, Vec<Unshown>)
 }
 
 /// Things that the wire shows and the typed view drops: repeated owners, hosts, keys and members, values that stand
-/// for nothing, prefixes. Written back, the view would be shorter.
+/// for nothing. Written back, the view would be shorter. Retired fields are shown and mean nothing.
 fn dropped(mapping: &Mapping, node: &Node<'_>) -> Option<Unshown> {
-    let mut fields: Vec<(String, String)> = Vec::new();
-    crate::show::fields(&mut fields, node.message());
-    let mut unshown = Vec::new();
+    // The old flag of a delegation says by itself what new releases write out.
+    if matches!(mapping, Mapping::NamespaceDelegation(_)) {
+        return None;
+    }
     let written = mapping.encode();
-    let again = wire::read(&crate::mapping::schema::MAPPING, &written, 0, "mapping", &mut unshown).ok()?;
-    let mut fields_again = Vec::new();
-    crate::show::fields(&mut fields_again, &again);
-    // The old flag of a delegation says by itself what new releases write out; both are shown.
-    let is_delegation = matches!(mapping, Mapping::NamespaceDelegation(_));
-    (fields.len() > fields_again.len() && !is_delegation)
+    let again = wire::read(&crate::mapping::schema::MAPPING, &written, 0, "mapping", &mut Vec::new()).ok()?;
+    let count = |message: &Message| {
+        let lines = crate::show::fields(message);
+        lines.iter().filter(|line| !line.path.contains("_retired")).count()
+    };
+    (count(node.message()) > count(&again))
         .then(|| Unshown { place: Place { offset: 0, path: node.to_string() }, reason: UnshownReason::Dropped })
 }
 
@@ -289,7 +290,7 @@ pub struct SignedTransaction {
 }
 
 /// One signature and the message that it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignatureOver {
     /// The signature.
     pub signature: Signature,

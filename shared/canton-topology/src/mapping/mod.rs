@@ -171,15 +171,16 @@ impl Mapping {
         }
     }
 
-    /// The namespace that owns it.
+    /// The namespace of what it is about. Permissions and limits are about a node or a party of another namespace than
+    /// the synchronizer's, which grants them.
     pub fn namespace(&self) -> &Namespace {
         match self {
             Self::NamespaceDelegation(m) => &m.namespace,
             Self::DecentralizedNamespaceDefinition(m) => &m.namespace,
             Self::OwnerToKeyMapping(m) => m.member.uid.namespace(),
             Self::SynchronizerTrustCertificate(m) => m.participant.namespace(),
-            Self::ParticipantSynchronizerPermission(m) => m.synchronizer.namespace(),
-            Self::PartyHostingLimits(m) => m.synchronizer.namespace(),
+            Self::ParticipantSynchronizerPermission(m) => m.participant.namespace(),
+            Self::PartyHostingLimits(m) => m.party.namespace(),
             Self::VettedPackages(m) => m.participant.namespace(),
             Self::PartyToParticipant(m) => m.party.namespace(),
             Self::SynchronizerParametersState(m) => m.synchronizer.namespace(),
@@ -222,7 +223,7 @@ impl Mapping {
                 put(&mut body, &m.namespace);
                 put(&mut body, m.target.fingerprint_ref());
             }
-            Self::DecentralizedNamespaceDefinition(m) => put(&mut body, &m.namespace),
+            Self::DecentralizedNamespaceDefinition(m) => return definition_key(&m.namespace),
             Self::OwnerToKeyMapping(m) => put(&mut body, &m.member.uid),
             Self::PartyToKeyMapping(m) => put(&mut body, &m.party),
             Self::PartyToParticipant(m) => put(&mut body, &m.party),
@@ -324,6 +325,28 @@ impl Mapping {
         writer.bytes(number, &bytes);
         writer.finish()
     }
+}
+
+/// The unique key of a namespace's definition.
+pub fn definition_key(namespace: &Namespace) -> UniqueKey {
+    let mut body = Vec::new();
+    put(&mut body, namespace);
+    UniqueKey::of(body, Code::DecentralizedNamespaceDefinition as u32)
+}
+
+/// The unique key of a party's hosting.
+pub fn party_key(party: &crate::id::PartyId) -> UniqueKey {
+    let mut body = Vec::new();
+    put(&mut body, party);
+    UniqueKey::of(body, Code::PartyToParticipant as u32)
+}
+
+/// The unique key of a namespace's delegation to a key.
+pub fn delegation_key(namespace: &Namespace, target: &crate::id::Fingerprint) -> UniqueKey {
+    let mut body = Vec::new();
+    put(&mut body, namespace);
+    put(&mut body, target);
+    UniqueKey::of(body, Code::NamespaceDelegation as u32)
 }
 
 fn put(body: &mut Vec<u8>, text: &impl ToString) {

@@ -43,14 +43,8 @@ impl SynchronizerTrustCertificate {
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let participant = convert(node, 1, ParticipantId::parse_lenient(node.text(1)))?;
         let synchronizer = identifier(node, 2)?;
-        let mut feature_flags = Vec::new();
-        for flag in node.ints(5) {
-            match flag {
-                0 => {}
-                1 | 2 => feature_flags.push(flag),
-                other => return Err(node.error(5, DecodeErrorKind::UnrecognizedEnum(other))),
-            }
-        }
+        // A flag that this release does not know is kept by its number, as Canton keeps it.
+        let feature_flags = node.ints(5).filter(|flag| *flag != 0).collect();
         Ok(Self { participant, synchronizer, feature_flags })
     }
 

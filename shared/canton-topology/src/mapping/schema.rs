@@ -127,7 +127,11 @@ static SYNCHRONIZER_TRUST_CERTIFICATE: Schema = Schema {
 
 static PARTICIPANT_SYNCHRONIZER_LIMITS: Schema = Schema {
     name: "ParticipantSynchronizerLimits",
-    fields: &[Field::one(1, "confirmation_requests_max_rate", Kind::Uint32)],
+    fields: &[
+        Field::one(1, "confirmation_requests_max_rate", Kind::Uint32),
+        Field::one(2, "max_num_parties_retired", Kind::Uint32),
+        Field::one(3, "max_num_packages_retired", Kind::Uint32),
+    ],
 };
 
 static PARTICIPANT_SYNCHRONIZER_PERMISSION: Schema = Schema {
@@ -229,6 +233,7 @@ pub(crate) static DYNAMIC_SYNCHRONIZER_PARAMETERS: Schema = Schema {
         Field::one(1, "confirmation_response_timeout", message(&DURATION)),
         Field::one(2, "mediator_reaction_timeout", message(&DURATION)),
         Field::one(3, "assignment_exclusivity_timeout", message(&DURATION)),
+        Field::one(4, "topology_change_delay_retired", message(&DURATION)),
         Field::one(5, "ledger_time_record_time_tolerance", message(&DURATION)),
         Field::one(6, "reconciliation_interval", message(&DURATION)),
         Field::one(7, "mediator_deduplication_timeout", message(&DURATION)),

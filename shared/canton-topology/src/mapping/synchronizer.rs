@@ -89,7 +89,7 @@ impl MediatorSynchronizerState {
         let threshold = positive(node, 3)?;
         let active = members(node, 4, MemberKind::Mediator)?;
         let observers = members(node, 5, MemberKind::Mediator)?;
-        check_members(node, threshold, &active, &observers)?;
+        check_members(node, threshold, node.texts(4).count(), &active, &observers)?;
         Ok(Self { synchronizer, group, threshold, active, observers })
     }
 
@@ -128,7 +128,7 @@ impl SequencerSynchronizerState {
         let threshold = positive(node, 2)?;
         let active = members(node, 3, MemberKind::Sequencer)?;
         let observers = members(node, 4, MemberKind::Sequencer)?;
-        check_members(node, threshold, &active, &observers)?;
+        check_members(node, threshold, node.texts(3).count(), &active, &observers)?;
         Ok(Self { synchronizer, threshold, active, observers })
     }
 
@@ -148,9 +148,16 @@ fn write_members(writer: &mut Writer, number: u32, members: &[Member]) {
     }
 }
 
-fn check_members(node: &Node<'_>, threshold: u32, active: &[Member], observers: &[Member]) -> Result<(), DecodeError> {
-    if threshold as usize > active.len() {
-        let reason = format!("threshold {threshold} is above the {} active members", active.len());
+/// Canton holds the threshold against the members as they are written, one that stands there twice counting twice.
+fn check_members(
+    node: &Node<'_>,
+    threshold: u32,
+    written: usize,
+    active: &[Member],
+    observers: &[Member],
+) -> Result<(), DecodeError> {
+    if threshold as usize > written {
+        let reason = format!("threshold {threshold} is above the {written} active members");
         return Err(node.own_error(DecodeErrorKind::Other(reason)));
     }
     if let Some(both) = active.iter().find(|member| observers.contains(member)) {
@@ -172,8 +179,9 @@ pub struct DynamicSequencingParametersState {
 impl DynamicSequencingParametersState {
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let synchronizer = identifier(node, 1)?;
-        let parameters = node.child(2).ok_or_else(|| node.error(2, DecodeErrorKind::FieldNotSet))?;
-        Ok(Self { synchronizer, payload: parameters.bytes(1).to_vec() })
+        // Absent parameters are empty ones.
+        let payload = node.child(2).map(|parameters| parameters.bytes(1).to_vec()).unwrap_or_default();
+        Ok(Self { synchronizer, payload })
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

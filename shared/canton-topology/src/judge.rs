@@ -1,0 +1,329 @@
+//! The judge: decides a transaction as every node of the synchronizer decides it.
+//!
+//! Split in two, because verifying costs and deciding does not: [`Verifier::prepare`] checks signatures, in any order and
+//! on any thread, and [`fold`] decides one transaction after the other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    Timestamp,
+    authorization::{Needed, requirement},
+    checks::{self, Scene},
+    id::{Fingerprint, Namespace},
+    key::{KeyUsage, SigningPublicKey},
+    mapping::{Code, LsuAnnouncement, Mapping},
+    rejection::{Rejection, SignatureRefusal},
+    signature::{SignatureAlgorithm, SignatureError},
+    snapshot::Item,
+    state::{Row, State, root_delegation},
+    transaction::{Operation, Serial, SignatureOver, SignedTransaction, Transaction},
+};
+
+/// What becomes of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stands.
+    Active {
+        /// The keys whose signatures count.
+        signers: BTreeSet<Fingerprint>,
+    },
+    /// It waits for signatures.
+    Proposal {
+        /// The keys whose signatures count so far.
+        signers: BTreeSet<Fingerprint>,
+    },
+    /// It is refused, and changes nothing.
+    Rejected(Rejection),
+}
+
+/// Remembers which signatures verify. The same signature is often judged again: at each merge, at each question.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    known: HashMap<(SignatureOver, Vec<u8>), Result<(), SignatureError>>,
+}
+
+impl Verifier {
+    /// Verifies a signature, or remembers.
+    ///
+    /// # Errors
+    /// Why it does not verify.
+    pub fn verify(&mut self, signed: &SignatureOver, key: &SigningPublicKey) -> Result<(), SignatureError> {
+        let entry = self.known.entry((signed.clone(), key.spki().to_vec()));
+        *entry.or_insert_with(|| signed.signature.verify(key, &signed.message))
+    }
+
+    /// Takes over what another one found out, as from another thread.
+    pub fn merge(&mut self, other: Self) {
+        self.known.extend(other.known);
+    }
+}
+
+/// Judges the transactions of one batch, in order, and changes `state` accordingly.
+pub fn fold_batch(
+    state: &mut State,
+    verifier: &mut Verifier,
+    transactions: &[SignedTransaction],
+    effective: Timestamp,
+) -> Vec<Verdict> {
+    let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
+    transactions.iter().map(|transaction| fold(state, verifier, transaction, &announced, effective)).collect()
+}
+
+/// Judges one transaction as a batch of its own.
+pub fn fold_one(
+    state: &mut State,
+    verifier: &mut Verifier,
+    transaction: &SignedTransaction,
+    effective: Timestamp,
+) -> Verdict {
+    fold_batch(state, verifier, std::slice::from_ref(transaction), effective)
+        .pop()
+        .unwrap_or_else(|| Verdict::Rejected(Rejection::InvalidTopologyMapping("an empty batch".to_owned())))
+}
+
+/// Rebuilds topology from stored rows, in their order; says of each what the judge makes of it.
+///
+/// Rows that become effective at the same moment are one batch. A row that was refused when it was sequenced is passed
+/// over.
+pub fn replay(state: &mut State, verifier: &mut Verifier, items: &[Item]) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for batch in items.chunk_by(|a, b| a.sequenced == b.sequenced && a.valid_from == b.valid_from) {
+        let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
+        for item in batch {
+            verdicts.push(match &item.rejection {
+                None => fold(state, verifier, &item.transaction, &announced, item.valid_from),
+                Some(reason) => Verdict::Rejected(Rejection::InvalidTopologyMapping(reason.clone())),
+            });
+        }
+    }
+    verdicts
+}
+
+fn fold(
+    state: &mut State,
+    verifier: &mut Verifier,
+    signed: &SignedTransaction,
+    announced: &[LsuAnnouncement],
+    effective: Timestamp,
+) -> Verdict {
+    let transaction = &signed.transaction;
+    let key = transaction.unique_key();
+    let mut signatures: BTreeMap<Fingerprint, SignatureOver> =
+        signed.distinct_signatures().into_iter().map(|signed| (signed.signature.signed_by().clone(), signed)).collect();
+    // Against a pending proposal the incoming signature of a key wins, against the active transaction the stored one.
+    if let Some(pending) = state.proposal(&key, &transaction.hash()) {
+        for (fingerprint, stored) in &pending.signatures {
+            signatures.entry(fingerprint.clone()).or_insert_with(|| stored.clone());
+        }
+    }
+    let previous = state.active(&key);
+    let repeats_active = previous.is_some_and(|row| row.hash() == transaction.hash());
+    if let Some(active) = previous.filter(|_| repeats_active) {
+        signatures.extend(active.signatures.iter().map(|(fingerprint, stored)| (fingerprint.clone(), stored.clone())));
+    }
+    let judged = {
+        let scene = Scene { state, announced, previous, effective };
+        let is_root = is_root_certificate(transaction, &signatures);
+        checks::check(&scene, transaction, is_root && transaction.operation() == Operation::Remove)
+            .and_then(|()| check_serial(transaction, previous, repeats_active))
+            .and_then(|()| authorize(state, verifier, transaction, &mut signatures, previous))
+    };
+    let missing = match judged {
+        Ok(missing) => missing,
+        Err(rejection) => return Verdict::Rejected(rejection),
+    };
+    let proposal = !missing.is_empty();
+    if proposal && !signed.proposal {
+        return Verdict::Rejected(Rejection::NotFullyAuthorized { missing });
+    }
+    let signers = signatures.keys().cloned().collect();
+    let transaction = Arc::new(transaction.clone());
+    state.store(Row { transaction, signatures, proposal, valid_from: effective, valid_until: None });
+    if proposal { Verdict::Proposal { signers } } else { Verdict::Active { signers } }
+}
+
+fn check_serial(transaction: &Transaction, previous: Option<&Row>, repeats_active: bool) -> Result<(), Rejection> {
+    let Some(previous) = previous.filter(|_| !repeats_active) else { return Ok(()) };
+    let expected = previous.serial().next().ok_or(Rejection::MaxSerialReached)?;
+    let found = transaction.serial();
+    if found == expected { Ok(()) } else { Err(Rejection::SerialMismatch { expected, found }) }
+}
+
+/// A root delegation counts as one only where nobody but the root key signed it.
+fn is_root_certificate(transaction: &Transaction, signatures: &BTreeMap<Fingerprint, SignatureOver>) -> bool {
+    root_delegation(transaction)
+        .is_some_and(|root| signatures.len() == 1 && signatures.contains_key(root.target.fingerprint_ref()))
+}
+
+/// Drops the signatures that serve nothing, verifies the others, and says what is missing.
+fn authorize(
+    state: &State,
+    verifier: &mut Verifier,
+    transaction: &Transaction,
+    signatures: &mut BTreeMap<Fingerprint, SignatureOver>,
+    previous: Option<&Row>,
+) -> Result<Needed, Rejection> {
+    let own = &state.synchronizer().logical;
+    if transaction.mapping().restricted_to().is_some_and(|synchronizer| synchronizer != own) {
+        return Err(Rejection::InvalidSynchronizer);
+    }
+    if is_root_certificate(transaction, signatures)
+        && let Some(root) = root_delegation(transaction)
+    {
+        for signed in signatures.values() {
+            verify(state, verifier, signed, &root.target, &[KeyUsage::Namespace])?;
+        }
+        return Ok(Needed::default());
+    }
+    let signers: BTreeSet<Fingerprint> = signatures.keys().cloned().collect();
+    let roles = Roles::of(state, transaction, previous.map(|row| row.transaction.as_ref()), &signers);
+    if roles.by_namespace.is_empty() && roles.by_possession.is_empty() {
+        return Err(Rejection::NoDelegationFoundForKeys { keys: signers });
+    }
+    signatures.retain(|fingerprint, _| roles.key(fingerprint).is_some());
+    if roles.by_namespace.is_empty() {
+        return Err(Rejection::NotAuthorizedByNamespaceKey);
+    }
+    for (fingerprint, signed) in signatures.iter() {
+        if let Some(key) = roles.key(fingerprint) {
+            verify(state, verifier, signed, key, roles.usages(transaction, fingerprint))?;
+        }
+    }
+    if previous.is_some_and(|row| says_the_same(&row.transaction, transaction)) {
+        return Ok(Needed::default());
+    }
+    Ok(roles.missing)
+}
+
+fn says_the_same(a: &Transaction, b: &Transaction) -> bool {
+    a.operation() == b.operation() && a.serial() == b.serial() && a.mapping() == b.mapping()
+}
+
+fn verify(
+    state: &State,
+    verifier: &mut Verifier,
+    signed: &SignatureOver,
+    key: &SigningPublicKey,
+    usages: &[KeyUsage],
+) -> Result<(), Rejection> {
+    let refused = |reason| Err(Rejection::SignatureCheckFailed { key: signed.signature.signed_by().clone(), reason });
+    let parameters = state.parameters();
+    let algorithm = signed.signature.algorithm().unwrap_or(SignatureAlgorithm::of(key.spec()));
+    if !parameters.signing_keys.contains(&key.spec()) || !parameters.signing_algorithms.contains(&algorithm) {
+        return refused(SignatureRefusal::NotTaken);
+    }
+    if !usages.iter().any(|usage| key.usage().contains(usage)) {
+        return refused(SignatureRefusal::KeyUsage);
+    }
+    match verifier.verify(signed, key) {
+        Ok(()) => Ok(()),
+        Err(error) => refused(error.into()),
+    }
+}
+
+/// What the signers of a transaction are to it.
+pub(crate) struct Roles {
+    /// Keys that speak for a namespace that has something to say, with the key by which they are verified.
+    pub by_namespace: BTreeMap<Fingerprint, SigningPublicKey>,
+    /// Keys of the mapping itself whose holders prove that they hold them.
+    pub by_possession: BTreeMap<Fingerprint, SigningPublicKey>,
+    /// What is missing still.
+    pub missing: Needed,
+}
+
+impl Roles {
+    /// Sorts the keys of `signers` by what they may say about the transaction.
+    pub fn of(
+        state: &State,
+        transaction: &Transaction,
+        previous: Option<&Transaction>,
+        signers: &BTreeSet<Fingerprint>,
+    ) -> Self {
+        let synchronizer = state.synchronizer().logical.namespace();
+        let required = requirement(transaction, previous, synchronizer);
+        let now = required.mentioned();
+        let as_new = requirement(transaction, None, synchronizer).mentioned();
+        let self_signing = match transaction.mapping() {
+            Mapping::PartyToParticipant(party) => party.self_signing_key(),
+            _ => None,
+        };
+        let mut by_namespace = BTreeMap::new();
+        let mut authorized = BTreeSet::new();
+        for namespace in now.namespaces.union(&as_new.namespaces) {
+            let (mut is_met, keys) = speakers(state, namespace, signers, transaction.mapping().code());
+            for (fingerprint, key) in keys {
+                by_namespace.entry(fingerprint).or_insert(key);
+            }
+            let own = self_signing.filter(|key| key.fingerprint_ref() == namespace.fingerprint());
+            if let Some(key) = own.filter(|key| signers.contains(key.fingerprint_ref())) {
+                is_met = true;
+                by_namespace.insert(key.fingerprint(), key.clone());
+            }
+            if is_met {
+                authorized.insert(namespace.clone());
+            }
+        }
+        let mut by_possession = BTreeMap::new();
+        if transaction.operation() == Operation::AddReplace {
+            for key in transaction.mapping().mapped_signing_keys() {
+                let fingerprint = key.fingerprint_ref();
+                let may = now.keys.contains(fingerprint) || as_new.keys.contains(fingerprint);
+                if may && signers.contains(fingerprint) {
+                    by_possession.insert(fingerprint.clone(), key.clone());
+                }
+            }
+        }
+        let proved = by_possession.keys().cloned().collect();
+        Self { missing: required.missing(&authorized, &proved), by_namespace, by_possession }
+    }
+
+    fn key(&self, fingerprint: &Fingerprint) -> Option<&SigningPublicKey> {
+        self.by_namespace.get(fingerprint).or_else(|| self.by_possession.get(fingerprint))
+    }
+
+    /// The usages of which a signing key needs one.
+    fn usages(&self, transaction: &Transaction, fingerprint: &Fingerprint) -> &'static [KeyUsage] {
+        let mapping = transaction.mapping();
+        let is_own = matches!(mapping, Mapping::PartyToParticipant(party)
+            if party.self_signing_key().is_some_and(|key| key.fingerprint_ref() == fingerprint));
+        let is_mapped = mapping.mapped_signing_keys().iter().any(|key| key.fingerprint_ref() == fingerprint);
+        if is_mapped && !is_own { &[KeyUsage::Namespace, KeyUsage::ProofOfOwnership] } else { &[KeyUsage::Namespace] }
+    }
+}
+
+/// Whether the signers authorize a namespace, and which of them speak for it.
+pub(crate) fn speakers(
+    state: &State,
+    namespace: &Namespace,
+    signers: &BTreeSet<Fingerprint>,
+    code: Code,
+) -> (bool, BTreeMap<Fingerprint, SigningPublicKey>) {
+    let of_plain = |namespace: &Namespace| {
+        let mut keys = state.keys_of(namespace, code);
+        keys.retain(|fingerprint, _| signers.contains(fingerprint));
+        keys
+    };
+    let Some(definition) = state.definition(namespace) else {
+        let keys = of_plain(namespace);
+        return (!keys.is_empty(), keys);
+    };
+    let mut agreeing = 0;
+    let mut all = BTreeMap::new();
+    for owner in &definition.owners {
+        let keys = of_plain(owner);
+        agreeing += usize::from(!keys.is_empty());
+        all.extend(keys);
+    }
+    (agreeing >= definition.threshold as usize, all)
+}
+
+/// The first serial or the next one of a chain; `None` where it is at its end.
+pub fn next_serial(state: &State, key: &crate::hash::UniqueKey) -> Option<Serial> {
+    match state.active(key) {
+        None => Some(Serial::FIRST),
+        Some(row) => row.serial().next(),
+    }
+}
