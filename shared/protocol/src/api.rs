@@ -12,7 +12,10 @@
 
 use std::{fmt, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
 
@@ -193,7 +196,9 @@ const INVITATION_PREFIX: &str = "countersign-enroll1";
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvitationError {
     /// It does not have the four parts.
-    #[error("not an invitation: expected {INVITATION_PREFIX}/HOST:PORT/TOKEN/CA-KEY-HASH, as printed by `coordinator invite`")]
+    #[error(
+        "not an invitation: expected {INVITATION_PREFIX}/HOST:PORT/TOKEN/CA-KEY-HASH, as printed by `coordinator invite`"
+    )]
     Shape,
     /// The address has no port.
     #[error("invitation: address {0:?} has no port")]
@@ -220,7 +225,8 @@ impl FromStr for Invitation {
         let [INVITATION_PREFIX, address, token, hash] = parts.as_slice() else {
             return Err(InvitationError::Shape);
         };
-        let has_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let has_port =
+            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_port {
             return Err(InvitationError::Address((*address).to_owned()));
         }

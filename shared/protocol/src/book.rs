@@ -65,8 +65,7 @@ impl Card {
     pub fn parse(text: &str) -> Result<Self, CardError> {
         use base64::Engine as _;
         let body = text.trim().strip_prefix(CARD_PREFIX).ok_or(CardError::Prefix)?;
-        let bytes =
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body).map_err(|_| CardError::Base64)?;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body).map_err(|_| CardError::Base64)?;
         let card: Self = encoding::decode("card", &bytes)?;
         if !is_plain_name(&card.name) {
             return Err(CardError::Name(card.name));

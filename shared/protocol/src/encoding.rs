@@ -21,7 +21,9 @@ pub enum EncodingError {
         what: &'static str,
     },
     /// The version byte is not one that this release knows.
-    #[error("{what}: version {found} at byte 0; this release reads version {VERSION}: upgrade it, or ask the sender for version {VERSION}")]
+    #[error(
+        "{what}: version {found} at byte 0; this release reads version {VERSION}: upgrade it, or ask the sender for version {VERSION}"
+    )]
     UnknownVersion {
         /// What was being read.
         what: &'static str,

@@ -78,8 +78,7 @@ impl FromStr for IdentityPublicKey {
     type Err = NotAnIdentityKey;
 
     fn from_str(text: &str) -> Result<Self, NotAnIdentityKey> {
-        let bytes: [u8; 32] =
-            hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(NotAnIdentityKey)?;
+        let bytes: [u8; 32] = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(NotAnIdentityKey)?;
         Self::try_from(bytes)
     }
 }

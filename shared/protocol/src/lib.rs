@@ -6,9 +6,19 @@
 
 pub mod api;
 pub mod book;
+pub mod case;
+pub mod difference;
+pub mod directory;
 pub mod encoding;
 pub mod identity;
 pub mod intent;
+pub mod life;
 pub mod limits;
+pub mod merge;
+pub mod plan;
+pub mod refusal;
 pub mod registry;
 pub mod statement;
+pub mod todo;
+pub mod verify;
+pub mod workflow;

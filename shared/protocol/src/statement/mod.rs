@@ -62,7 +62,7 @@ impl fmt::Debug for StatementHash {
 impl std::str::FromStr for StatementHash {
     type Err = NotAStatementHash;
 
-    fn from_str(text: &str) -> std::result::Result<Self, NotAStatementHash> {
+    fn from_str(text: &str) -> Result<Self, NotAStatementHash> {
         hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(NotAStatementHash)
     }
 }
@@ -157,7 +157,7 @@ impl Statement {
     ///
     /// # Errors
     /// See [`StatementError`].
-    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, StatementError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
         let wire: Wire = encoding::decode("statement", bytes)?;
         let not_signed = StatementError::NotSigned { signer: wire.signer, kind: wire.kind };
         let message = wire.kind.message(&wire.payload).ok_or_else(|| not_signed.clone())?;
@@ -177,7 +177,7 @@ impl Statement {
     ///
     /// # Errors
     /// [`StatementError::WrongKind`], or the payload's own decoding error.
-    pub fn open<B: Body>(&self) -> std::result::Result<B, StatementError> {
+    pub fn open<B: Body>(&self) -> Result<B, StatementError> {
         if self.kind != B::KIND {
             return Err(StatementError::WrongKind { expected: B::KIND, found: self.kind });
         }
@@ -188,7 +188,7 @@ impl Statement {
     ///
     /// # Errors
     /// Where the payload does not decode, or the kind belongs to no case.
-    pub fn case(&self) -> std::result::Result<CaseId, StatementError> {
+    pub fn case(&self) -> Result<CaseId, StatementError> {
         Ok(match self.kind {
             Kind::Intent => self.open::<Intent>()?.case(),
             Kind::Offer => self.open::<Offer>()?.case(),

@@ -1,0 +1,77 @@
+//! What is to be done about a case, derived: a restart asks again.
+
+use canton_topology::{Timestamp, id::Namespace, state::State, transaction::SignedTransaction};
+
+use crate::{
+    case::Case,
+    life::{Standing, Status},
+};
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The coordinator plans the intent and offers what it means.
+    Offer,
+    /// Owners sign. Each of these could; not all of them have to.
+    Sign {
+        /// Who has not approved and could help.
+        owners: Vec<Namespace>,
+    },
+    /// The complete set goes to a participant, the same bytes each time.
+    Submit {
+        /// The transactions, in order.
+        transactions: Vec<SignedTransaction>,
+    },
+    /// Topology is watched, for as long as anything is alive.
+    Watch,
+}
+
+/// What is to be done now. `retry_after` is how long, in microseconds, a submission is left alone before it is
+/// repeated.
+pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timestamp, retry_after: i64) -> Vec<Step> {
+    match &standing.status {
+        Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
+        Status::Waiting => Vec::new(),
+        Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
+        Status::Ready => submit(standing),
+        Status::Submitted if is_stale(case, now, retry_after) => submit(standing),
+        Status::Submitted => vec![Step::Watch],
+        Status::Effective { .. }
+        | Status::Superseded { .. }
+        | Status::Rejected { .. }
+        | Status::Declined { .. }
+        | Status::Withdrawn
+        | Status::Expired
+        | Status::Voided => {
+            if standing.live.is_empty() {
+                Vec::new()
+            } else {
+                vec![Step::Watch]
+            }
+        }
+    }
+}
+
+fn submit(standing: &Standing) -> Vec<Step> {
+    standing.complete.clone().map(|transactions| Step::Submit { transactions }).into_iter().collect()
+}
+
+fn is_stale(case: &Case, now: Timestamp, retry_after: i64) -> bool {
+    use crate::statement::OutcomeResult;
+    case.outcomes().iter().rev().find_map(|outcome| match outcome.result {
+        OutcomeResult::Submitted { at } => Some(at.plus_micros(retry_after) <= now),
+        OutcomeResult::Effective { .. } | OutcomeResult::Superseded { .. } | OutcomeResult::Rejected { .. } => None,
+    }) == Some(true)
+}
+
+fn helpers(case: &Case, standing: &Standing) -> Vec<Namespace> {
+    let mut owners: Vec<Namespace> = Vec::new();
+    for (_, missing) in standing.missing() {
+        for owner in missing.namespaces.iter().flat_map(|namespace| &namespace.owners) {
+            if !owners.contains(owner) && !case.is_approved_by(owner) {
+                owners.push(owner.clone());
+            }
+        }
+    }
+    owners
+}
