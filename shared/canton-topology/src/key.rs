@@ -21,7 +21,7 @@ use crate::{
 pub(crate) static SIGNING_PUBLIC_KEY: Schema = Schema {
     name: "SigningPublicKey",
     fields: &[
-        Field::one(1, "id_retired", Kind::Text),
+        Field::retired(1, "id_retired"),
         Field::one(2, "format", Kind::Enum(&KEY_FORMATS)),
         Field::one(3, "public_key", Kind::Bytes),
         Field::one(4, "scheme", Kind::Enum(&[(1, "ED25519"), (2, "EC_DSA_P256"), (3, "EC_DSA_P384")])),
@@ -33,7 +33,7 @@ pub(crate) static SIGNING_PUBLIC_KEY: Schema = Schema {
 pub(crate) static ENCRYPTION_PUBLIC_KEY: Schema = Schema {
     name: "EncryptionPublicKey",
     fields: &[
-        Field::one(1, "id_retired", Kind::Text),
+        Field::retired(1, "id_retired"),
         Field::one(2, "format", Kind::Enum(&KEY_FORMATS)),
         Field::one(3, "public_key", Kind::Bytes),
         Field::one(
@@ -453,6 +453,16 @@ impl<'de> Deserialize<'de> for SigningPublicKey {
             Vec::<u8>::deserialize(deserializer)?
         };
         Self::parse(&bytes).map_err(D::Error::custom)
+    }
+}
+
+/// The fingerprint of a key's message; `None` where the message is none, or no key that Canton takes.
+pub(crate) fn key_fingerprint(message: &wire::Message) -> Option<Fingerprint> {
+    let node = Node::root(message, "key");
+    match message.name() {
+        "SigningPublicKey" => SigningPublicKey::from_node(&node).ok().map(|key| key.fingerprint),
+        "EncryptionPublicKey" => EncryptionPublicKey::from_node(&node).ok().map(|key| key.fingerprint()),
+        _ => None,
     }
 }
 

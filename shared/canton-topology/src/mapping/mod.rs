@@ -14,7 +14,7 @@ use crate::{
     hash::{UniqueKey, length_prefixed},
     id::{IdError, Member, MemberKind, Namespace, SynchronizerId, UniqueIdentifier},
     key::SigningPublicKey,
-    wire::{DecodeError, DecodeErrorKind, Node, Writer},
+    wire::{self, DecodeError, DecodeErrorKind, Message, Node, Writer},
 };
 
 pub use self::{
@@ -325,6 +325,11 @@ impl Mapping {
         writer.bytes(number, &bytes);
         writer.finish()
     }
+}
+
+/// Reads the message `TopologyMapping` as far as its wire goes.
+pub(crate) fn read_mapping(bytes: &[u8]) -> Result<Message, DecodeError> {
+    wire::read(&schema::MAPPING, bytes, 0, "mapping", &mut Vec::new())
 }
 
 /// The unique key of a namespace's definition.

@@ -233,7 +233,7 @@ pub(crate) static DYNAMIC_SYNCHRONIZER_PARAMETERS: Schema = Schema {
         Field::one(1, "confirmation_response_timeout", message(&DURATION)),
         Field::one(2, "mediator_reaction_timeout", message(&DURATION)),
         Field::one(3, "assignment_exclusivity_timeout", message(&DURATION)),
-        Field::one(4, "topology_change_delay_retired", message(&DURATION)),
+        Field::retired(4, "topology_change_delay_retired"),
         Field::one(5, "ledger_time_record_time_tolerance", message(&DURATION)),
         Field::one(6, "reconciliation_interval", message(&DURATION)),
         Field::one(7, "mediator_deduplication_timeout", message(&DURATION)),

@@ -55,6 +55,16 @@ impl Message {
         &mut self.fields[at].1
     }
 
+    /// Canton's name for its kind, without the package.
+    pub fn name(&self) -> &'static str {
+        self.schema.name
+    }
+
+    /// A number; 0 where the field is absent.
+    pub fn number(&self, number: u32) -> i64 {
+        self.values(number).last().map_or(0, Located::number)
+    }
+
     /// Whether no field stands there.
     pub fn is_empty(&self) -> bool {
         self.fields.iter().all(|(_, values)| values.is_empty())
@@ -73,14 +83,14 @@ impl Message {
             let explicit = field.label != Label::Singular;
             match field.kind {
                 Kind::Int32 | Kind::Enum(_) | Kind::Uint32 | Kind::Int64 | Kind::Bool => {
-                    let numbers = values.iter().map(Located::number).map(|n| written(field.kind, n));
+                    let mut numbers = values.iter().map(Located::number).map(|n| written(field.kind, n));
                     if field.label == Label::Repeated {
                         writer.packed(*number, numbers);
-                    } else if let Some(value) = numbers.last().filter(|value| explicit || *value != 0) {
+                    } else if let Some(value) = numbers.next_back().filter(|value| explicit || *value != 0) {
                         writer.varint(*number, value);
                     }
                 }
-                Kind::Text | Kind::Bytes | Kind::Message(_) => {
+                Kind::Text | Kind::Bytes | Kind::Retired | Kind::Message(_) => {
                     for Located { value, .. } in values {
                         match value {
                             Value::Text(text) if explicit || !text.is_empty() => writer.bytes(*number, text.as_bytes()),
@@ -97,16 +107,36 @@ impl Message {
 }
 
 /// A number as its kind writes it: 32-bit unsigned ones without sign extension.
-fn written(kind: Kind, number: i64) -> u64 {
+pub(super) fn written(kind: Kind, number: i64) -> u64 {
     match kind {
         Kind::Uint32 => u64::from(number as u32),
-        Kind::Int32 | Kind::Enum(_) | Kind::Int64 | Kind::Bool | Kind::Text | Kind::Bytes | Kind::Message(_) => {
-            number as u64
-        }
+        Kind::Int32
+        | Kind::Enum(_)
+        | Kind::Int64
+        | Kind::Bool
+        | Kind::Text
+        | Kind::Bytes
+        | Kind::Retired
+        | Kind::Message(_) => number as u64,
     }
 }
 
 impl Located {
+    /// Whether it is what an absent field of its kind reads as. A message that stands there never is.
+    pub(super) fn is_default(&self) -> bool {
+        match &self.value {
+            Value::Number(number) => *number == 0,
+            Value::Text(text) => text.is_empty(),
+            Value::Bytes(bytes) => bytes.is_empty(),
+            Value::Message(_) => false,
+        }
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// The number; 0 where the value is none.
     pub fn number(&self) -> i64 {
         match self.value {
@@ -172,7 +202,7 @@ impl<'a> Node<'a> {
 
     /// A number; 0 where the field is absent.
     pub fn number(&self, number: u32) -> i64 {
-        self.message.values(number).last().map_or(0, Located::number)
+        self.message.number(number)
     }
 
     /// A number cut to 32 bits.

@@ -4,6 +4,7 @@
 //! and merges repeated messages. The judge must be as lenient; a signer must not. So reading yields what Canton sees
 //! *and* collects, beside it, every place where the bytes say more than that.
 
+mod cursor;
 mod message;
 mod reader;
 pub mod schema;
@@ -14,7 +15,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use self::{
-    message::{Message, Node},
+    message::{Located, Message, Node, Value},
     reader::read,
     writer::Writer,
 };
@@ -26,6 +27,14 @@ pub struct Place {
     pub offset: usize,
     /// The field's path, such as `transaction.mapping.party_to_participant.threshold`.
     pub path: String,
+}
+
+impl Place {
+    /// The same place seen from further out: `outer` is where the bytes begin that this place is in.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Self {
+        Self { offset: outer.offset + self.offset, path: format!("{}.{}", outer.path, self.path) }
+    }
 }
 
 impl fmt::Display for Place {
@@ -61,17 +70,32 @@ pub enum UnshownReason {
     /// The field is known, but of another wire type, so that Canton skips it.
     #[error("a known field of another wire type, which Canton skips")]
     WrongWireType,
-    /// The field is singular and stands there again.
-    #[error("a field that may stand once stands again")]
+    /// The field is singular and stands there again, or a second member of a oneof stands there.
+    #[error("a field that may stand once stands again; Canton takes the last one")]
     Repeated,
-    /// The bytes are not the ones that a writer would write for what they say.
+    /// A number of more bytes than it needs.
+    #[error("a number written with more bytes than it needs")]
+    Overlong,
+    /// A number of more bits than its field has; Canton cuts it.
+    #[error("a number beyond its field's width, which Canton cuts")]
+    TooWide,
+    /// A default value, which a writer leaves out.
+    #[error("a default value that is written out")]
+    WrittenDefault,
+    /// A list of numbers that is not packed into one field.
+    #[error("a list of numbers that is not packed")]
+    NotPacked,
+    /// A field behind one of a greater number.
+    #[error("a field out of its order")]
+    OutOfOrder,
+    /// The bytes are not the ones that a writer would write for what they say, for a reason that has no name here.
     #[error("not written in the canonical form")]
     NotCanonical,
     /// The version wrapper has another version than the one that this release knows.
     #[error("a version wrapper of a version that this release does not know")]
     WrapperVersion,
-    /// A list of enum values holds one that Canton drops.
-    #[error("a value that Canton drops")]
+    /// A value that Canton drops, joins with another or reads as something else than what stands there.
+    #[error("a value that Canton drops or reads as another")]
     Dropped,
 }
 
@@ -83,6 +107,15 @@ pub struct DecodeError {
     pub place: Place,
     /// What is wrong there.
     pub kind: DecodeErrorKind,
+}
+
+impl DecodeError {
+    /// The same error of bytes that stand within others: the place as seen from there.
+    #[must_use]
+    pub fn within(mut self, outer: &Place) -> Self {
+        self.place = self.place.within(outer);
+        self
+    }
 }
 
 /// What is wrong with bytes that do not decode.
@@ -112,6 +145,9 @@ pub enum DecodeErrorKind {
     /// A time is outside Canton's range.
     #[error("{0}")]
     Timestamp(String),
+    /// A duration is beyond what can be counted.
+    #[error("{0}")]
+    Duration(String),
     /// A key or signature does not decode.
     #[error("{0}")]
     Crypto(String),
@@ -132,6 +168,7 @@ impl DecodeErrorKind {
             Self::ValueDeserialization(_) => "ValueDeserializationError",
             Self::Invariant(_) => "InvariantViolation",
             Self::Timestamp(_) => "TimestampConversionError",
+            Self::Duration(_) => "DurationConversionError",
             Self::Crypto(_) => "CryptoDeserializationError",
             Self::Other(_) => "OtherError",
         }

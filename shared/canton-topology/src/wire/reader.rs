@@ -2,12 +2,15 @@
 
 use super::{
     DecodeError, DecodeErrorKind, Place, Unshown, UnshownReason,
-    message::{Located, Message, Value},
+    cursor::{Cursor, Tag},
+    message::{Located, Message, Value, written},
     schema::{Field, Kind, Label, Schema},
 };
 
 /// Deepest nesting that is read, of messages and groups together. Protobuf's own parser stops at 100.
-const DEPTH_MAX: usize = 100;
+pub(super) const DEPTH_MAX: usize = 100;
+/// Most findings that are listed of one message: one is enough to refuse, and the list must not outgrow the bytes.
+const UNSHOWN_MAX: usize = 100;
 
 /// Reads a message and everything in it. `offset` and `name` say where the bytes stand in what was received.
 ///
@@ -24,15 +27,15 @@ pub fn read(
     let noted = unshown.len();
     let path = Path { parent: None, name };
     merge(&mut message, bytes, offset, &path, 0, unshown)?;
-    // Whatever no finer rule named is still visible in the bytes: defaults written out, fields out of order, lists
-    // that are not packed, varints that are too long.
+    // The net under the finer rules: whatever the view would not write back as it stood is not in the view.
     if unshown.len() == noted && message.encode() != bytes {
         unshown.push(Unshown { place: path.place(offset), reason: UnshownReason::NotCanonical });
     }
     Ok(message)
 }
 
-struct Path<'a> {
+/// Where the reader is, kept as a chain so that names are joined only when somebody has to hear of them.
+pub(super) struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     name: &'a str,
 }
@@ -46,99 +49,18 @@ impl Path<'_> {
         Place { offset, path: self.text() }
     }
 
-    fn broken(&self, offset: usize, reason: &'static str) -> DecodeError {
+    pub(super) fn broken(&self, offset: usize, reason: &'static str) -> DecodeError {
         DecodeError { place: self.place(offset), kind: DecodeErrorKind::Buffer(reason) }
     }
-}
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    base: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn offset(&self) -> usize {
-        self.base + self.at
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.at >= self.bytes.len()
-    }
-
-    fn varint(&mut self, path: &Path<'_>) -> Result<u64, DecodeError> {
-        let mut value = 0u64;
-        for shift in 0..10 {
-            let byte = *self.bytes.get(self.at).ok_or_else(|| path.broken(self.offset(), "cut short in a number"))?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f).checked_shl(7 * shift).unwrap_or(0);
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(path.broken(self.offset(), "a number longer than ten bytes"))
-    }
-
-    fn take(&mut self, length: u64, path: &Path<'_>) -> Result<&'a [u8], DecodeError> {
-        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
-        let bytes = end.and_then(|end| self.bytes.get(self.at..end));
-        let bytes = bytes.ok_or_else(|| path.broken(self.offset(), "cut short: the length reaches beyond the end"))?;
-        self.at += bytes.len();
-        Ok(bytes)
-    }
-
-    /// A tag as field number and wire type. Protobuf cuts tags to 32 bits.
-    fn tag(&mut self, path: &Path<'_>) -> Result<(u32, u8), DecodeError> {
-        let start = self.offset();
-        let tag = self.varint(path)? as u32;
-        if tag >> 3 == 0 {
-            return Err(path.broken(start, "a tag of field number zero"));
-        }
-        Ok((tag >> 3, (tag & 7) as u8))
-    }
-
-    fn length_delimited(&mut self, path: &Path<'_>) -> Result<&'a [u8], DecodeError> {
-        let length = self.varint(path)?;
-        if (length as u32 as i32) < 0 {
-            return Err(path.broken(self.offset(), "a negative length"));
-        }
-        self.take(u64::from(length as u32), path)
-    }
-
-    /// Skips the content of a field that is not read.
-    fn skip(&mut self, number: u32, wire: u8, depth: usize, path: &Path<'_>) -> Result<(), DecodeError> {
-        match wire {
-            0 => self.varint(path).map(|_| ()),
-            1 => self.take(8, path).map(|_| ()),
-            2 => self.length_delimited(path).map(|_| ()),
-            3 => self.skip_group(number, depth + 1, path),
-            4 => Err(path.broken(self.offset(), "the end of a group that did not begin")),
-            5 => self.take(4, path).map(|_| ()),
-            _ => Err(path.broken(self.offset(), "a wire type that does not exist")),
-        }
-    }
-
-    fn skip_group(&mut self, group: u32, depth: usize, path: &Path<'_>) -> Result<(), DecodeError> {
-        if depth > DEPTH_MAX {
-            return Err(path.broken(self.offset(), "nested too deeply"));
-        }
-        loop {
-            if self.is_at_end() {
-                return Err(path.broken(self.offset(), "a group that does not end"));
-            }
-            let (number, wire) = self.tag(path)?;
-            if wire == 4 {
-                return if number == group {
-                    Ok(())
-                } else {
-                    Err(path.broken(self.offset(), "the end of another group"))
-                };
-            }
-            self.skip(number, wire, depth, path)?;
+    fn note(&self, offset: usize, reason: UnshownReason, unshown: &mut Vec<Unshown>) {
+        if unshown.len() < UNSHOWN_MAX {
+            unshown.push(Unshown { place: self.place(offset), reason });
         }
     }
 }
 
+/// Reads fields into a message that may hold some already: the parts of a message that stands there twice are merged.
 fn merge(
     message: &mut Message,
     bytes: &[u8],
@@ -150,47 +72,89 @@ fn merge(
     if depth > DEPTH_MAX {
         return Err(path.broken(base, "nested too deeply"));
     }
-    let mut cursor = Cursor { bytes, at: 0, base };
+    let mut cursor = Cursor::new(bytes, base);
+    let mut greatest = 0;
     while !cursor.is_at_end() {
-        let start = cursor.offset();
-        let (number, wire) = cursor.tag(path)?;
-        let field = message.schema.field(number);
-        let inner = Path { parent: Some(path), name: field.map_or("?", |field| field.name) };
-        match field {
-            Some(field) if wire == expected_wire(field.kind) => {
-                read_field(message, field, &mut cursor, &inner, depth, unshown)?;
-            }
-            Some(field) if wire == 2 && field.label == Label::Repeated && expected_wire(field.kind) == 0 => {
-                read_packed(message, field, &mut cursor, &inner)?;
-            }
-            Some(_) | None => {
-                cursor.skip(number, wire, depth, &inner)?;
-                let reason = match (field, wire) {
-                    (_, 3) => UnshownReason::Group,
-                    (Some(_), _) => UnshownReason::WrongWireType,
-                    (None, _) => UnshownReason::UnknownField,
-                };
-                let name = field.map_or_else(|| format!("#{number}"), |field| field.name.to_owned());
-                unshown.push(Unshown { place: Path { parent: Some(path), name: &name }.place(start), reason });
-            }
+        let tag = cursor.tag(path)?;
+        let field = message.schema.field(tag.number);
+        let Some(field) = field.filter(|field| is_read(field, tag.wire)) else {
+            skip(&mut cursor, field, &tag, path, depth, unshown)?;
+            continue;
+        };
+        let inner = Path { parent: Some(path), name: field.name };
+        if tag.wire == 2 && expected_wire(field.kind) == 0 {
+            read_packed(message, field, &mut cursor, &inner, unshown)?;
+        } else {
+            read_field(message, field, &mut cursor, &inner, depth, unshown)?;
         }
+        if let Some(offset) = cursor.take_overlong() {
+            inner.note(offset, UnshownReason::Overlong, unshown);
+        }
+        if tag.number < greatest {
+            inner.note(tag.offset, UnshownReason::OutOfOrder, unshown);
+        }
+        greatest = greatest.max(tag.number);
     }
     Ok(())
+}
+
+/// Skips a field that the message does not have, or has with another wire type.
+fn skip(
+    cursor: &mut Cursor<'_>,
+    field: Option<&'static Field>,
+    tag: &Tag,
+    path: &Path<'_>,
+    depth: usize,
+    unshown: &mut Vec<Unshown>,
+) -> Result<(), DecodeError> {
+    let unknown = format!("#{}", tag.number);
+    let inner = Path { parent: Some(path), name: field.map_or(&unknown, |field| field.name) };
+    cursor.skip(tag.number, tag.wire, depth, &inner)?;
+    let _ = cursor.take_overlong();
+    let reason = match (field, tag.wire) {
+        (_, 3) => UnshownReason::Group,
+        (Some(_), _) => UnshownReason::WrongWireType,
+        (None, _) => UnshownReason::UnknownField,
+    };
+    inner.note(tag.offset, reason, unshown);
+    Ok(())
+}
+
+/// Whether a field of that wire type is read. Lists of numbers are read packed or not.
+fn is_read(field: &Field, wire: u8) -> bool {
+    let expected = expected_wire(field.kind);
+    wire == expected || (wire == 2 && expected == 0 && field.label == Label::Repeated)
 }
 
 fn expected_wire(kind: Kind) -> u8 {
     match kind {
         Kind::Int32 | Kind::Enum(_) | Kind::Uint32 | Kind::Int64 | Kind::Bool => 0,
-        Kind::Text | Kind::Bytes | Kind::Message(_) => 2,
+        Kind::Text | Kind::Bytes | Kind::Retired | Kind::Message(_) => 2,
     }
 }
 
+/// What Canton makes of a number: cut to its field's width.
 fn number_of(kind: Kind, raw: u64) -> i64 {
     match kind {
         Kind::Int32 | Kind::Enum(_) | Kind::Uint32 => i64::from(raw as u32 as i32),
         Kind::Bool => i64::from(raw != 0),
-        Kind::Int64 | Kind::Text | Kind::Bytes | Kind::Message(_) => raw as i64,
+        Kind::Int64 | Kind::Text | Kind::Bytes | Kind::Retired | Kind::Message(_) => raw as i64,
     }
+}
+
+fn read_number(
+    kind: Kind,
+    cursor: &mut Cursor<'_>,
+    path: &Path<'_>,
+    unshown: &mut Vec<Unshown>,
+) -> Result<Located, DecodeError> {
+    let offset = cursor.offset();
+    let raw = cursor.varint(path)?;
+    let number = number_of(kind, raw);
+    if written(kind, number) != raw {
+        path.note(offset, UnshownReason::TooWide, unshown);
+    }
+    Ok(Located { offset, value: Value::Number(number) })
 }
 
 fn read_packed(
@@ -198,13 +162,21 @@ fn read_packed(
     field: &Field,
     cursor: &mut Cursor<'_>,
     path: &Path<'_>,
+    unshown: &mut Vec<Unshown>,
 ) -> Result<(), DecodeError> {
     let bytes = cursor.length_delimited(path)?;
-    let mut inner = Cursor { bytes, at: 0, base: cursor.offset() - bytes.len() };
+    let mut inner = Cursor::new(bytes, cursor.offset() - bytes.len());
+    let values = message.values_mut(field.number);
+    if !values.is_empty() {
+        path.note(inner.offset(), UnshownReason::NotPacked, unshown);
+    } else if bytes.is_empty() {
+        path.note(inner.offset(), UnshownReason::WrittenDefault, unshown);
+    }
     while !inner.is_at_end() {
-        let offset = inner.offset();
-        let value = Value::Number(number_of(field.kind, inner.varint(path)?));
-        message.values_mut(field.number).push(Located { offset, value });
+        values.push(read_number(field.kind, &mut inner, path, unshown)?);
+    }
+    if let Some(offset) = inner.take_overlong() {
+        path.note(offset, UnshownReason::Overlong, unshown);
     }
     Ok(())
 }
@@ -221,19 +193,22 @@ fn read_field(
     if field.label != Label::Repeated {
         note_repetition(message, field, start, path, unshown);
     }
-    let (offset, value) = match field.kind {
+    let located = match field.kind {
         Kind::Int32 | Kind::Enum(_) | Kind::Uint32 | Kind::Int64 | Kind::Bool => {
-            (start, Value::Number(number_of(field.kind, cursor.varint(path)?)))
+            if field.label == Label::Repeated {
+                path.note(start, UnshownReason::NotPacked, unshown);
+            }
+            read_number(field.kind, cursor, path, unshown)?
         }
         Kind::Text => {
             let bytes = cursor.length_delimited(path)?;
             let offset = cursor.offset() - bytes.len();
             let text = std::str::from_utf8(bytes).map_err(|_| path.broken(offset, "a text that is not UTF-8"))?;
-            (offset, Value::Text(text.to_owned()))
+            Located { offset, value: Value::Text(text.to_owned()) }
         }
-        Kind::Bytes => {
+        Kind::Bytes | Kind::Retired => {
             let bytes = cursor.length_delimited(path)?;
-            (cursor.offset() - bytes.len(), Value::Bytes(bytes.to_vec()))
+            Located { offset: cursor.offset() - bytes.len(), value: Value::Bytes(bytes.to_vec()) }
         }
         Kind::Message(schema) => {
             let bytes = cursor.length_delimited(path)?;
@@ -245,14 +220,17 @@ fn read_field(
                 Some(_) | None => Message::empty(schema, offset),
             };
             merge(&mut inner, bytes, offset, path, depth + 1, unshown)?;
-            (offset, Value::Message(inner))
+            Located { offset, value: Value::Message(inner) }
         }
     };
+    if field.label == Label::Singular && located.is_default() {
+        path.note(start, UnshownReason::WrittenDefault, unshown);
+    }
     let values = message.values_mut(field.number);
     if field.label != Label::Repeated {
         values.clear();
     }
-    values.push(Located { offset, value });
+    values.push(located);
     Ok(())
 }
 
@@ -270,6 +248,6 @@ fn note_repetition(message: &mut Message, field: &Field, offset: usize, path: &P
         });
     }
     if repeated {
-        unshown.push(Unshown { place: path.place(offset), reason: UnshownReason::Repeated });
+        path.note(offset, UnshownReason::Repeated, unshown);
     }
 }

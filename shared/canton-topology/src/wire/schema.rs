@@ -41,6 +41,8 @@ pub enum Kind {
     Bytes,
     /// A message.
     Message(&'static Schema),
+    /// A field of old releases with a length, whatever was in it. Canton skips it today, so nothing in it can be wrong.
+    Retired,
 }
 
 /// How often a field may stand in a message.
@@ -72,6 +74,11 @@ impl Field {
     /// A field with explicit presence.
     pub const fn optional(number: u32, name: &'static str, kind: Kind) -> Self {
         Self { number, name, kind, label: Label::Optional }
+    }
+
+    /// A field of old releases. It is no longer anybody's default, so that its being there always says something.
+    pub const fn retired(number: u32, name: &'static str) -> Self {
+        Self { number, name, kind: Kind::Retired, label: Label::Optional }
     }
 
     /// A repeated field.
