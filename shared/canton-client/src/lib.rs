@@ -1,1 +1,7 @@
-//! To be written.
+//! A Canton participant behind a few calls: read topology, sign with the node's keys, submit, read back.
+//!
+//! It knows nothing of cases. Bytes go in and come out as they are; whatever a node answers is checked where it can be.
+#![deny(missing_docs)]
+
+pub mod error;
+pub mod participant;

@@ -1,1 +1,11 @@
-//! To be written.
+//! A synchronizer with participants in this process: the embedded default of a first run, and the world of the tests.
+//!
+//! It speaks Canton's own gRPC on loopback sockets and decides with `canton-topology`'s judge, so that a client cannot
+//! tell it from a node. Its keys live in memory only. NEVER a production component: nothing here is durable, and nobody
+//! authenticates.
+#![deny(missing_docs)]
+
+pub mod genesis;
+pub mod network;
+mod node;
+mod refused;

@@ -1,0 +1,181 @@
+//! One participant's admin API.
+
+use std::time::Duration;
+
+use canton_proto::canton::{
+    admin::participant::v30::{
+        ListConnectedSynchronizersRequest,
+        synchronizer_connectivity_service_client::SynchronizerConnectivityServiceClient,
+    },
+    protocol::v30::SignedTopologyTransaction,
+    topology::admin::v30::{
+        AddTransactionsRequest, BaseQuery, GetIdRequest, ListAllV2Request, SignTransactionsRequest, StoreId,
+        Synchronizer, base_query, identity_initialization_service_client::IdentityInitializationServiceClient,
+        store_id, synchronizer, topology_manager_read_service_client::TopologyManagerReadServiceClient,
+        topology_manager_write_service_client::TopologyManagerWriteServiceClient,
+    },
+};
+use canton_topology::{
+    id::{ParticipantId, PhysicalSynchronizerId, SynchronizerId},
+    key::SigningPublicKey,
+    signature::Signature,
+    snapshot::{self, Item},
+    transaction::SignedTransaction,
+};
+use prost::Message as _;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::NodeError;
+
+/// How a participant is reached.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The admin API's address, such as `http://127.0.0.1:5002`.
+    pub address: String,
+    /// Longest wait for a connection or an answer.
+    pub timeout: Duration,
+}
+
+/// Largest answer that is read, in bytes: a whole network's topology comes in one.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// A participant. Connects when it is first used, and again after every break.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    channel: Channel,
+}
+
+impl Participant {
+    /// A participant at an address. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`NodeError::BadAnswer`] where the address is not one.
+    pub fn new(options: &Options) -> Result<Self, NodeError> {
+        let endpoint = Endpoint::from_shared(options.address.clone())
+            .map_err(|error| NodeError::BadAnswer(format!("address {:?}: {error}", options.address)))?;
+        let channel = endpoint.connect_timeout(options.timeout).timeout(options.timeout).connect_lazy();
+        Ok(Self { channel })
+    }
+
+    /// The participant's own id.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn id(&self) -> Result<ParticipantId, NodeError> {
+        let mut client = IdentityInitializationServiceClient::new(self.channel.clone());
+        let answer = client.get_id(GetIdRequest {}).await.map_err(|status| NodeError::from_status(&status, false))?;
+        let text = answer.into_inner().unique_identifier;
+        ParticipantId::parse_lenient(&text).map_err(|error| NodeError::BadAnswer(format!("its id: {error}")))
+    }
+
+    /// The physical synchronizer behind a logical one, where the participant is connected to it.
+    ///
+    /// # Errors
+    /// See [`NodeError`]; not being connected passes.
+    pub async fn synchronizer(&self, logical: &SynchronizerId) -> Result<PhysicalSynchronizerId, NodeError> {
+        let mut client = SynchronizerConnectivityServiceClient::new(self.channel.clone());
+        let answer = client
+            .list_connected_synchronizers(ListConnectedSynchronizersRequest {})
+            .await
+            .map_err(|status| NodeError::from_status(&status, false))?;
+        let connected = answer.into_inner().connected_synchronizers;
+        let found = connected.into_iter().find(|one| one.synchronizer_id == logical.to_string());
+        let found = found.ok_or_else(|| NodeError::Retry(format!("it is not connected to {logical}")))?;
+        let physical = found.physical_synchronizer_id;
+        physical.parse().map_err(|error| NodeError::BadAnswer(format!("physical_synchronizer_id: {error}")))
+    }
+
+    /// Every row for good that the synchronizer's store has and had, in the order in which they became effective.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn topology(&self, synchronizer: &SynchronizerId) -> Result<Vec<Item>, NodeError> {
+        let mut client =
+            TopologyManagerReadServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let range = base_query::TimeRange { from: None, until: None };
+        let query = BaseQuery {
+            store: Some(store(synchronizer)),
+            proposals: false,
+            operation: 0,
+            time_query: Some(base_query::TimeQuery::Range(range)),
+            filter_signed_key: String::new(),
+            protocol_version: None,
+        };
+        let request =
+            ListAllV2Request { base_query: Some(query), include_mappings: Vec::new(), filter_namespace: String::new() };
+        let answer = client.list_all_v2(request).await.map_err(|status| NodeError::from_status(&status, false))?;
+        let bytes = answer.into_inner().result.unwrap_or_default().encode_to_vec();
+        let mut items =
+            snapshot::read_items(&bytes, 0).map_err(|error| NodeError::BadAnswer(format!("a row: {error}")))?;
+        items.retain(|item| item.rejection.is_none());
+        // A stable sort: rows of one batch stay in the node's own order.
+        items.sort_by_key(|item| (item.sequenced, item.valid_from));
+        Ok(items)
+    }
+
+    /// Hands transactions in. OK means that they were taken and queued, not that they are effective.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn add(
+        &self,
+        synchronizer: &SynchronizerId,
+        transactions: &[SignedTransaction],
+    ) -> Result<(), NodeError> {
+        let request = AddTransactionsRequest {
+            transactions: transactions.iter().map(to_message).collect::<Result<_, _>>()?,
+            force_changes: Vec::new(),
+            store: Some(store(synchronizer)),
+            wait_to_become_effective: None,
+        };
+        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        client.add_transactions(request).await.map_err(|status| NodeError::from_status(&status, true))?;
+        Ok(())
+    }
+
+    /// Lets the participant sign with the named key of its own. The transaction must carry a signature already.
+    ///
+    /// # Errors
+    /// Where the node refuses, and where what came back is not that key's signature over the same bytes: a node that
+    /// does not hold the key answers OK and adds nothing.
+    pub async fn sign(
+        &self,
+        synchronizer: &SynchronizerId,
+        transaction: &SignedTransaction,
+        key: &SigningPublicKey,
+    ) -> Result<Signature, NodeError> {
+        let request = SignTransactionsRequest {
+            transactions: vec![to_message(transaction)?],
+            signed_by: vec![key.fingerprint().to_string()],
+            store: Some(store(synchronizer)),
+            force_flags: Vec::new(),
+        };
+        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        let answer =
+            client.sign_transactions(request).await.map_err(|status| NodeError::from_status(&status, false))?;
+        let bad = |reason: &str| NodeError::BadAnswer(reason.to_owned());
+        let [signed] = answer.into_inner().transactions.try_into().map_err(|_| bad("not one transaction"))?;
+        let signed = SignedTransaction::parse_plain(&signed.encode_to_vec())
+            .map_err(|error| bad(&format!("the signed transaction: {error}")))?;
+        if signed.transaction.bytes() != transaction.transaction.bytes() {
+            return Err(bad("the node sent back another transaction"));
+        }
+        let added = signed.signatures.iter().filter(|signature| signature.signed_by() == key.fingerprint_ref());
+        let hash = transaction.transaction.hash();
+        let verified = added.into_iter().find(|signature| signature.verify(key, hash.as_bytes()).is_ok());
+        verified.cloned().ok_or_else(|| {
+            bad(&format!("the node added no valid signature of key {}; does it hold that key?", key.fingerprint()))
+        })
+    }
+}
+
+fn store(synchronizer: &SynchronizerId) -> StoreId {
+    let kind = Some(synchronizer::Kind::Id(synchronizer.to_string()));
+    StoreId { store: Some(store_id::Store::Synchronizer(Synchronizer { kind })) }
+}
+
+/// Canton's message around the same bytes: the transaction itself is a field of bytes.
+fn to_message(signed: &SignedTransaction) -> Result<SignedTopologyTransaction, NodeError> {
+    SignedTopologyTransaction::decode(signed.encode_plain().as_slice())
+        .map_err(|error| NodeError::BadAnswer(format!("a transaction of ours: {error}")))
+}
