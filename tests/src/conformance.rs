@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use canton_topology::{
     Timestamp,
     authorization::{Needed, Requirement, requirement},
-    judge::{Verdict, Verifier, fold_batch},
+    judge::{Time, Verdict, Verifier, fold_batch},
     key::KeySpec,
     signature::SignatureAlgorithm,
     state::{State, StaticParameters},
@@ -100,7 +100,8 @@ fn run_history(history: &Value, report: &mut Report) -> Result<()> {
     let mut state = State::new(synchronizer, static_parameters(history));
     let mut verifier = Verifier::default();
     for (index, step) in list(history, "steps").iter().enumerate() {
-        let effective = Timestamp(step.get("effective").and_then(Value::as_i64).context("field effective is missing")?);
+        let time = |name: &str| step.get(name).and_then(Value::as_i64).map(Timestamp).context("a time is missing");
+        let time = Time { sequenced: time("sequenced")?, effective: time("effective")? };
         let mut batch = Vec::new();
         let mut expected = Vec::new();
         for recorded in list(step, "transactions") {
@@ -119,7 +120,7 @@ fn run_history(history: &Value, report: &mut Report) -> Result<()> {
                 (Err(error), true) => compare_decoding(&error, text(recorded, "rejection")?, &place, report),
             }
         }
-        let verdicts = fold_batch(&mut state, &mut verifier, &batch, effective);
+        let verdicts = fold_batch(&mut state, &mut verifier, &batch, time);
         for (verdict, (recorded, place)) in verdicts.iter().zip(&expected) {
             compare_verdict(verdict, recorded, place, report)?;
         }

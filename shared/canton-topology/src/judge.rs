@@ -66,22 +66,19 @@ pub fn fold_batch(
     state: &mut State,
     verifier: &mut Verifier,
     transactions: &[SignedTransaction],
-    effective: Timestamp,
+    time: Time,
 ) -> Vec<Verdict> {
     let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
-    transactions.iter().map(|transaction| fold(state, verifier, transaction, &announced, effective)).collect()
+    transactions.iter().map(|transaction| fold(state, verifier, transaction, &announced, time)).collect()
 }
 
-/// Judges one transaction as a batch of its own.
-pub fn fold_one(
-    state: &mut State,
-    verifier: &mut Verifier,
-    transaction: &SignedTransaction,
-    effective: Timestamp,
-) -> Verdict {
-    fold_batch(state, verifier, std::slice::from_ref(transaction), effective)
-        .pop()
-        .unwrap_or_else(|| Verdict::Rejected(Rejection::InvalidTopologyMapping("an empty batch".to_owned())))
+/// When a batch was sequenced and when it becomes effective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// When the sequencer ordered it.
+    pub sequenced: Timestamp,
+    /// When it takes effect.
+    pub effective: Timestamp,
 }
 
 /// Rebuilds topology from stored rows, in their order; says of each what the judge makes of it.
@@ -94,7 +91,7 @@ pub fn replay(state: &mut State, verifier: &mut Verifier, items: &[Item]) -> Vec
         let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
         for item in batch {
             verdicts.push(match &item.rejection {
-                None => fold(state, verifier, &item.transaction, &announced, item.valid_from),
+                None => fold(state, verifier, &item.transaction, &announced, item.time()),
                 Some(reason) => Verdict::Rejected(Rejection::InvalidTopologyMapping(reason.clone())),
             });
         }
@@ -107,7 +104,7 @@ fn fold(
     verifier: &mut Verifier,
     signed: &SignedTransaction,
     announced: &[LsuAnnouncement],
-    effective: Timestamp,
+    time: Time,
 ) -> Verdict {
     let transaction = &signed.transaction;
     let key = transaction.unique_key();
@@ -125,7 +122,7 @@ fn fold(
         signatures.extend(active.signatures.iter().map(|(fingerprint, stored)| (fingerprint.clone(), stored.clone())));
     }
     let judged = {
-        let scene = Scene { state, announced, previous, effective };
+        let scene = Scene { state, announced, previous, effective: time.effective };
         let is_root = is_root_certificate(transaction, &signatures);
         checks::check(&scene, transaction, is_root && transaction.operation() == Operation::Remove)
             .and_then(|()| check_serial(transaction, previous, repeats_active))
@@ -141,7 +138,8 @@ fn fold(
     }
     let signers = signatures.keys().cloned().collect();
     let transaction = Arc::new(transaction.clone());
-    state.store(Row { transaction, signatures, proposal, valid_from: effective, valid_until: None });
+    let Time { sequenced, effective: valid_from } = time;
+    state.store(Row { transaction, signatures, proposal, sequenced, valid_from, valid_until: None });
     if proposal { Verdict::Proposal { signers } } else { Verdict::Active { signers } }
 }
 

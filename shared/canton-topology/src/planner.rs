@@ -6,7 +6,7 @@ use crate::{
     Timestamp,
     authorization::{Needed, Requirement, requirement},
     id::{Fingerprint, Namespace},
-    judge::{Roles, Verdict, Verifier, fold_batch, speakers},
+    judge::{Roles, Time, Verdict, Verifier, fold_batch, speakers},
     key::SigningPublicKey,
     mapping::Mapping,
     state::{Row, State, root_delegation},
@@ -96,11 +96,11 @@ pub fn would_accept(
     state: &State,
     verifier: &mut Verifier,
     transactions: &[SignedTransaction],
-    effective: Timestamp,
+    now: Timestamp,
 ) -> Vec<Verdict> {
     let complete: Vec<SignedTransaction> =
         transactions.iter().map(|signed| SignedTransaction { proposal: false, ..signed.clone() }).collect();
-    fold_batch(&mut state.clone(), verifier, &complete, effective)
+    fold_batch(&mut state.clone(), verifier, &complete, Time { sequenced: now, effective: now })
 }
 
 impl State {
@@ -113,10 +113,20 @@ impl State {
         {
             let fingerprint = delegation.target.fingerprint();
             let signature = crate::signature::Signature::new_ed25519([0; 64], fingerprint.clone());
-            signatures.insert(fingerprint, SignatureOver { signature, message: *transaction.hash().as_bytes() });
+            signatures.insert(
+                fingerprint,
+                SignatureOver { signature, message: *transaction.hash().as_bytes(), covers: Vec::new() },
+            );
         }
         let transaction = std::sync::Arc::new(transaction.clone());
-        let row = Row { transaction, signatures, proposal: false, valid_from: Timestamp(0), valid_until: None };
+        let row = Row {
+            transaction,
+            signatures,
+            proposal: false,
+            sequenced: Timestamp(0),
+            valid_from: Timestamp(0),
+            valid_until: None,
+        };
         self.store(row);
     }
 

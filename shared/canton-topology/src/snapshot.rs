@@ -5,6 +5,7 @@
 
 use crate::{
     Timestamp,
+    judge::Time,
     mapping::schema::TIMESTAMP,
     transaction::{SignedTransaction, unwrap, wrap},
     wire::{
@@ -137,6 +138,11 @@ pub fn write(format: Format, items: &[Item]) -> Vec<u8> {
 }
 
 impl Item {
+    /// When it was sequenced and when it became effective.
+    pub fn time(&self) -> Time {
+        Time { sequenced: self.sequenced, effective: self.valid_from }
+    }
+
     fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let time = |number| crate::mapping::timestamp(node, number);
         let missing = |number| node.error(number, DecodeErrorKind::FieldNotSet);

@@ -12,7 +12,8 @@ use crate::{
     key::{KeySpec, SigningPublicKey},
     mapping::{Code, Mapping, NamespaceDelegation},
     signature::SignatureAlgorithm,
-    transaction::{Operation, Serial, SignatureOver, Transaction},
+    snapshot::Item,
+    transaction::{MultiSignatures, Operation, Serial, SignatureOver, SignedTransaction, Transaction},
 };
 
 /// What a synchronizer fixed at its birth, as far as it decides about topology.
@@ -48,6 +49,8 @@ pub struct Row {
     pub signatures: BTreeMap<Fingerprint, SignatureOver>,
     /// Whether signatures are missing.
     pub proposal: bool,
+    /// When it was sequenced.
+    pub sequenced: Timestamp,
     /// From when on it stands.
     pub valid_from: Timestamp,
     /// Until when it stood; `None` where it still does.
@@ -68,6 +71,37 @@ impl Row {
     /// The keys that signed.
     pub fn signers(&self) -> BTreeSet<Fingerprint> {
         self.signatures.keys().cloned().collect()
+    }
+
+    /// The transaction with its signatures, as it is sent and exported.
+    pub fn to_signed(&self) -> SignedTransaction {
+        let mut signed = SignedTransaction::new((*self.transaction).clone(), Vec::new(), self.proposal);
+        for over in self.signatures.values() {
+            let signature = over.signature.clone();
+            if over.covers.is_empty() {
+                signed.signatures.push(signature);
+                continue;
+            }
+            match signed.multi.iter_mut().find(|entry| entry.hashes == over.covers) {
+                Some(entry) => entry.signatures.push(signature),
+                None => {
+                    let hashes = over.covers.clone();
+                    signed.multi.push(MultiSignatures { hashes, signatures: vec![signature] });
+                }
+            }
+        }
+        signed
+    }
+
+    /// The row as a snapshot holds it.
+    pub fn to_item(&self) -> Item {
+        Item {
+            sequenced: self.sequenced,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            transaction: self.to_signed(),
+            rejection: None,
+        }
     }
 
     /// Whether it is a root delegation that only the root key signed: what Canton takes for a root certificate.

@@ -296,6 +296,8 @@ pub struct SignatureOver {
     pub signature: Signature,
     /// The 34 bytes that were signed.
     pub message: [u8; 34],
+    /// The transactions that a multi-hash signature covers; empty for a signature over one transaction's own hash.
+    pub covers: Vec<TransactionHash>,
 }
 
 impl SignedTransaction {
@@ -369,18 +371,18 @@ impl SignedTransaction {
     /// All signatures, each with its message, one for each key: the first one, single signatures before the others.
     pub fn distinct_signatures(&self) -> Vec<SignatureOver> {
         let mut distinct: Vec<SignatureOver> = Vec::new();
-        let mut add = |signature: &Signature, message: [u8; 34]| {
+        let mut add = |signature: &Signature, message: [u8; 34], covers: &[TransactionHash]| {
             if !distinct.iter().any(|other| other.signature.signed_by() == signature.signed_by()) {
-                distinct.push(SignatureOver { signature: signature.clone(), message });
+                distinct.push(SignatureOver { signature: signature.clone(), message, covers: covers.to_vec() });
             }
         };
         for signature in &self.signatures {
-            add(signature, *self.transaction.hash.as_bytes());
+            add(signature, *self.transaction.hash.as_bytes(), &[]);
         }
         for entry in &self.multi {
             let message = *MultiHash::of(&entry.hashes).as_bytes();
             for signature in &entry.signatures {
-                add(signature, message);
+                add(signature, message, &entry.hashes);
             }
         }
         distinct

@@ -82,6 +82,7 @@ fn counting(case: &Case, transaction: &Transaction, state: &State, verifier: &mu
         let over = canton_topology::transaction::SignatureOver {
             signature: signature.clone(),
             message: *transaction.hash().as_bytes(),
+            covers: Vec::new(),
         };
         if verifier.verify(&over, key).is_ok() {
             signatures.push(signature.clone());

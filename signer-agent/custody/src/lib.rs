@@ -1,1 +1,7 @@
-//! To be written.
+//! Custody: an owner's keys, the journal of what was signed, and the ladder from a verified offer to a released
+//! signature. Synchronous, without any network: the offline signer links it too.
+#![deny(missing_docs)]
+
+pub mod journal;
+pub mod keys;
+pub mod ladder;
