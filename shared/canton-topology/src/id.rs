@@ -319,12 +319,15 @@ impl ParticipantId {
     /// # Errors
     /// See [`IdError`].
     pub fn parse_lenient(text: &str) -> Result<Self, IdError> {
-        text.strip_prefix("PAR::").unwrap_or(text).parse()
+        // `PAR::abc` is no participant with a prefix, but it is the unique identifier `PAR` of the namespace `abc`.
+        let with_prefix = text.strip_prefix("PAR::").map(str::parse);
+        with_prefix.and_then(Result::ok).map_or_else(|| text.parse(), Ok)
     }
 }
 
 /// What kind of node a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MemberKind {
     /// `PAR`
     Participant,
@@ -407,13 +410,25 @@ impl FromStr for PhysicalSynchronizerId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let error = || IdError::Physical { text: text.to_owned() };
-        let (logical, suffix) = text.rsplit_once("::").ok_or_else(error)?;
-        let (version, serial) = suffix.split_once('-').ok_or_else(error)?;
-        let protocol_version = version.parse().map_err(|_| error())?;
-        if !PROTOCOL_VERSIONS.contains(&protocol_version) {
-            return Err(error());
-        }
-        let serial = serial.parse::<i32>().ok().and_then(|serial| u32::try_from(serial).ok()).ok_or_else(error)?;
-        Ok(Self { logical: logical.parse()?, serial, protocol_version })
+        let [identifier, namespace, suffix] = parts(text, "::").ok_or_else(error)?;
+        let [version, serial] = parts(suffix, "-").ok_or_else(error)?;
+        let protocol_version = number(version).filter(|version| PROTOCOL_VERSIONS.contains(version));
+        Ok(Self {
+            logical: format!("{identifier}::{namespace}").parse()?,
+            serial: number(serial).ok_or_else(error)?,
+            protocol_version: protocol_version.ok_or_else(error)?,
+        })
     }
+}
+
+/// Exactly so many parts of a text; empty parts at its end do not count, as they do not count for Canton.
+fn parts<'a, const COUNT: usize>(text: &'a str, separator: &str) -> Option<[&'a str; COUNT]> {
+    let mut parts: Vec<&str> = text.split(separator).collect();
+    while parts.pop_if(|part| part.is_empty()).is_some() {}
+    parts.try_into().ok()
+}
+
+/// A number from 0 to 2147483647 in decimal digits.
+fn number(text: &str) -> Option<u32> {
+    text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }

@@ -8,6 +8,7 @@
 
 pub mod authorization;
 mod checks;
+mod faithful;
 pub mod hash;
 pub mod id;
 pub mod judge;

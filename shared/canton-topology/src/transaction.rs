@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    faithful,
     hash::{MultiHash, TransactionHash, UniqueKey},
     id::Fingerprint,
     mapping::{
@@ -19,6 +20,9 @@ use crate::{
         schema::{Field, Kind, Schema},
     },
 };
+
+/// Longest transaction that is read, in bytes. Canton's synchronizers carry requests of 10 MiB unless told otherwise.
+pub const BYTES_MAX: usize = 16 << 20;
 
 /// The version that Canton's wrapper of a transaction has.
 pub const WRAPPER_VERSION: i32 = 30;
@@ -126,23 +130,28 @@ impl Transaction {
     /// # Errors
     /// Where Canton refuses, by Canton's name, with the place.
     pub fn parse(wrapped: &[u8]) -> Result<Self, DecodeError> {
+        if wrapped.len() > BYTES_MAX {
+            let place = Place { offset: BYTES_MAX, path: "transaction".to_owned() };
+            return Err(DecodeError { place, kind: DecodeErrorKind::Buffer("longer than 16 MiB") });
+        }
         let (message, mut unshown) = read_transaction(wrapped)?;
         let node = Node::root(&message, "transaction");
+        // In Canton's order, so that of several faults the same one is named.
+        let mapping_node = node.child(3).ok_or_else(|| node.error(3, DecodeErrorKind::FieldNotSet))?;
+        let mapping = Mapping::from_node(&mapping_node)?;
+        let serial = u32::try_from(node.int(2)).ok().and_then(|serial| Serial::try_from(serial).ok());
+        let serial = serial.ok_or_else(|| {
+            let reason = format!("{}: must be from 1 to {}", node.int(2), Serial::LAST);
+            node.error(2, DecodeErrorKind::Invariant(reason))
+        })?;
         let operation = match node.int(1) {
             0 => return Err(node.error(1, DecodeErrorKind::FieldNotSet)),
             1 => Operation::AddReplace,
             2 => Operation::Remove,
             other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
         };
-        let mapping_node = node.child(3).ok_or_else(|| node.error(3, DecodeErrorKind::FieldNotSet))?;
-        let serial = u32::try_from(node.int(2)).ok().and_then(|serial| Serial::try_from(serial).ok());
-        let serial = serial.ok_or_else(|| {
-            let reason = format!("{}: must be from 1 to 2147483647", node.int(2));
-            node.error(2, DecodeErrorKind::Invariant(reason))
-        })?;
-        let mapping = Mapping::from_node(&mapping_node)?;
         if unshown.is_empty() {
-            unshown.extend(dropped(&mapping, &mapping_node));
+            unshown.extend(faithful::first_unfaithful(&mapping, &mapping_node));
         }
         Ok(Self {
             hash: TransactionHash::of(wrapped),
@@ -222,23 +231,6 @@ pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message, Vec<Unshown>)
     let (data, offset) = unwrap(wrapped, 0, "transaction", &mut unshown)?;
     let message = wire::read(&TRANSACTION, &data, offset, "transaction", &mut unshown)?;
     Ok((message, unshown))
-}
-
-/// Things that the wire shows and the typed view drops: repeated owners, hosts, keys and members, values that stand
-/// for nothing. Written back, the view would be shorter. Retired fields are shown and mean nothing.
-fn dropped(mapping: &Mapping, node: &Node<'_>) -> Option<Unshown> {
-    // The old flag of a delegation says by itself what new releases write out.
-    if matches!(mapping, Mapping::NamespaceDelegation(_)) {
-        return None;
-    }
-    let written = mapping.encode();
-    let again = wire::read(&crate::mapping::schema::MAPPING, &written, 0, "mapping", &mut Vec::new()).ok()?;
-    let count = |message: &Message| {
-        let lines = crate::show::fields(message);
-        lines.iter().filter(|line| !line.path.contains("_retired")).count()
-    };
-    (count(node.message()) > count(&again))
-        .then(|| Unshown { place: Place { offset: 0, path: node.to_string() }, reason: UnshownReason::Dropped })
 }
 
 /// Puts a message into Canton's version wrapper.
@@ -328,7 +320,8 @@ impl SignedTransaction {
         let mut unshown = Vec::new();
         let message = wire::read(&SIGNED_TRANSACTION, bytes, offset, "signed", &mut unshown)?;
         let node = Node::root(&message, "signed");
-        let transaction = Transaction::parse(node.bytes(1))?;
+        let place = Place { offset: node.offset(1), path: node.to_string() };
+        let transaction = Transaction::parse(node.bytes(1)).map_err(|error| error.within(&place))?;
         let signatures =
             node.children(2).map(|signature| Signature::from_node(&signature)).collect::<Result<Vec<_>, _>>()?;
         let multi = node

@@ -111,13 +111,13 @@ impl Eq for PartyToKeyMapping {}
 impl PartyToKeyMapping {
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let party = identifier(node, 1)?;
-        let threshold = positive(node, 3)?;
         let mut keys: Vec<SigningPublicKey> = Vec::new();
         for key in signing_keys(node, 4)? {
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
+        let threshold = positive(node, 3)?;
         if keys.len() > KEYS_MAX {
             return Err(too_many_keys(node, 4, keys.len()));
         }

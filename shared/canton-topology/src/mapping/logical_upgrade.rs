@@ -1,6 +1,8 @@
 //! Logical synchronizer upgrades: the announcement of a successor and where its sequencers are.
 
-use super::{convert, identifier};
+use std::collections::BTreeSet;
+
+use super::{Endpoint, convert, identifier};
 use crate::{
     Timestamp,
     id::{Member, MemberKind, PhysicalSynchronizerId, UniqueIdentifier},
@@ -32,15 +34,15 @@ impl LsuAnnouncement {
     }
 }
 
-/// `LsuSequencerConnectionSuccessor`: where a sequencer will be reached after the upgrade. Equality does not look at
-/// the order of the endpoints.
+/// `LsuSequencerConnectionSuccessor`: where a sequencer will be reached after the upgrade. Equality looks at hosts, ports
+/// and TLS, as Canton's does, not at the addresses' order and wording.
 #[derive(Clone, Debug)]
 pub struct LsuSequencerConnectionSuccessor {
     /// The sequencer.
     pub sequencer: UniqueIdentifier,
     /// The successor.
     pub successor: PhysicalSynchronizerId,
-    /// Its addresses, all with TLS or all without.
+    /// Its addresses as they were written, all with TLS or all without; see [`Self::read_endpoints`].
     pub endpoints: Vec<String>,
     /// Certificates to be trusted, where given.
     pub custom_trust_certificates: Option<Vec<u8>>,
@@ -50,8 +52,7 @@ impl PartialEq for LsuSequencerConnectionSuccessor {
     fn eq(&self, other: &Self) -> bool {
         self.sequencer == other.sequencer
             && self.successor == other.successor
-            && self.endpoints.iter().all(|endpoint| other.endpoints.contains(endpoint))
-            && other.endpoints.iter().all(|endpoint| self.endpoints.contains(endpoint))
+            && self.read_endpoints() == other.read_endpoints()
             && self.custom_trust_certificates == other.custom_trust_certificates
     }
 }
@@ -59,6 +60,11 @@ impl PartialEq for LsuSequencerConnectionSuccessor {
 impl Eq for LsuSequencerConnectionSuccessor {}
 
 impl LsuSequencerConnectionSuccessor {
+    /// The addresses as Canton reads them. What does not read is left out: no mapping that was parsed has such a one.
+    pub fn read_endpoints(&self) -> BTreeSet<Endpoint> {
+        self.endpoints.iter().filter_map(|text| Endpoint::parse(text).ok()).collect()
+    }
+
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let member: Member = identifier(node, 1)?;
         if member.kind != MemberKind::Sequencer {
@@ -92,12 +98,15 @@ fn check_endpoints(node: &Node<'_>, endpoints: &[String]) -> Result<(), DecodeEr
     if endpoints.is_empty() {
         return Err(node.error(1, DecodeErrorKind::FieldNotSet));
     }
-    let is_secure = |endpoint: &String| endpoint.starts_with("https://");
-    if let Some(other) = endpoints.iter().find(|endpoint| !is_secure(endpoint) && !endpoint.starts_with("http://")) {
-        let reason = format!("{other:?}: expected http:// or https://");
-        return Err(node.error(1, DecodeErrorKind::ValueDeserialization(reason)));
+    let read: Vec<_> = endpoints.iter().map(|text| Endpoint::parse(text)).collect();
+    // Canton reads all texts as URIs before it looks at any port.
+    let faults: Vec<&DecodeErrorKind> = read.iter().filter_map(|endpoint| endpoint.as_ref().err()).collect();
+    let is_text = |kind: &&&DecodeErrorKind| matches!(kind, DecodeErrorKind::ValueDeserialization(_));
+    if let Some(fault) = faults.iter().find(is_text).or_else(|| faults.first()) {
+        return Err(node.error(1, (*fault).clone()));
     }
-    if endpoints.iter().any(is_secure) && !endpoints.iter().all(is_secure) {
+    let with_tls = read.iter().flatten().filter(|endpoint| endpoint.tls).count();
+    if with_tls != 0 && with_tls != read.len() {
         let reason = "either all addresses use TLS or none".to_owned();
         return Err(node.error(1, DecodeErrorKind::ValueConversion(reason)));
     }

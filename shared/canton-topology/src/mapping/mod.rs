@@ -2,9 +2,11 @@
 //! back in the order in which Canton writes.
 
 mod decentralized_namespace;
+mod endpoint;
 mod keys;
 mod logical_upgrade;
 mod namespace_delegation;
+mod parameters;
 mod participant;
 mod party_to_participant;
 pub(crate) mod schema;
@@ -19,9 +21,11 @@ use crate::{
 
 pub use self::{
     decentralized_namespace::DecentralizedNamespaceDefinition,
+    endpoint::Endpoint,
     keys::{OwnerKey, OwnerToKeyMapping, PartyToKeyMapping},
     logical_upgrade::{LsuAnnouncement, LsuSequencerConnectionSuccessor},
     namespace_delegation::{NamespaceDelegation, Restriction},
+    parameters::{CommitmentCatchUp, Duration, DynamicParameters, TrafficControl},
     participant::{
         ParticipantSynchronizerPermission, PartyHostingLimits, SynchronizerTrustCertificate, VettedPackage,
         VettedPackages,
@@ -33,7 +37,7 @@ pub use self::{
     },
 };
 
-pub(crate) use self::participant::{timestamp, write_timestamp};
+pub(crate) use self::participant::{TIMES, timestamp, write_timestamp};
 
 /// Most keys in one mapping.
 pub const KEYS_MAX: usize = 20;

@@ -8,12 +8,12 @@ use crate::{
 };
 
 /// Canton's first and last moment, in microseconds since the epoch.
-const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+pub(crate) const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
-/// Reads a `google.protobuf.Timestamp`, cut to microseconds.
+/// Reads a `google.protobuf.Timestamp`, rounded down to microseconds.
 pub(crate) fn timestamp(node: &Node<'_>, number: u32) -> Result<Option<Timestamp>, DecodeError> {
     let Some(inner) = node.child(number) else { return Ok(None) };
-    let micros = inner.number(1).checked_mul(1_000_000).and_then(|m| m.checked_add(inner.number(2) / 1_000));
+    let micros = inner.number(1).checked_mul(1_000_000).and_then(|m| m.checked_add(inner.number(2).div_euclid(1_000)));
     let micros = micros
         .filter(|micros| TIMES.contains(micros))
         .ok_or_else(|| node.error(number, DecodeErrorKind::Timestamp("outside the years 1 to 9999".to_owned())))?;

@@ -1,6 +1,6 @@
 //! What a synchronizer is: its parameters, its mediators, its sequencers.
 
-use super::{identifier, members, non_negative, positive};
+use super::{DynamicParameters, identifier, members, non_negative, positive};
 use crate::{
     id::{Member, MemberKind, SynchronizerId},
     wire::{DecodeError, DecodeErrorKind, Node, Writer},
@@ -19,45 +19,42 @@ pub enum OnboardingRestriction {
     RestrictedLocked = 4,
 }
 
-/// `SynchronizerParametersState`. The judge needs one parameter; the others are kept as their bytes and shown by
-/// [`crate::show`].
+impl OnboardingRestriction {
+    pub(super) fn from_node(node: &Node<'_>, number: u32) -> Result<Self, DecodeError> {
+        match node.int(number) {
+            0 => Err(node.error(number, DecodeErrorKind::FieldNotSet)),
+            1 => Ok(Self::UnrestrictedOpen),
+            2 => Ok(Self::UnrestrictedLocked),
+            3 => Ok(Self::RestrictedOpen),
+            4 => Ok(Self::RestrictedLocked),
+            other => Err(node.error(number, DecodeErrorKind::UnrecognizedEnum(other))),
+        }
+    }
+}
+
+/// `SynchronizerParametersState`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SynchronizerParametersState {
     /// The synchronizer.
     pub synchronizer: SynchronizerId,
     /// Who may join.
     pub onboarding_restriction: OnboardingRestriction,
-    /// The message `DynamicSynchronizerParameters` in its canonical form.
-    pub parameters: Vec<u8>,
+    /// The other parameters.
+    pub parameters: DynamicParameters,
 }
-
-/// Fields of `DynamicSynchronizerParameters` that must be there.
-const REQUIRED_PARAMETERS: [u32; 6] = [1, 2, 3, 5, 6, 7];
 
 impl SynchronizerParametersState {
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let synchronizer = identifier(node, 1)?;
         let parameters = node.child(2).ok_or_else(|| node.error(2, DecodeErrorKind::FieldNotSet))?;
-        for number in REQUIRED_PARAMETERS {
-            if !parameters.has(number) {
-                return Err(parameters.error(number, DecodeErrorKind::FieldNotSet));
-            }
-        }
-        let onboarding_restriction = match parameters.int(9) {
-            0 => return Err(parameters.error(9, DecodeErrorKind::FieldNotSet)),
-            1 => OnboardingRestriction::UnrestrictedOpen,
-            2 => OnboardingRestriction::UnrestrictedLocked,
-            3 => OnboardingRestriction::RestrictedOpen,
-            4 => OnboardingRestriction::RestrictedLocked,
-            other => return Err(parameters.error(9, DecodeErrorKind::UnrecognizedEnum(other))),
-        };
-        Ok(Self { synchronizer, onboarding_restriction, parameters: parameters.encode() })
+        let (parameters, onboarding_restriction) = DynamicParameters::from_node(&parameters)?;
+        Ok(Self { synchronizer, onboarding_restriction, parameters })
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.text(1, &self.synchronizer.to_string());
-        writer.bytes(2, &self.parameters);
+        writer.bytes(2, &self.parameters.encode(self.onboarding_restriction));
         writer.finish()
     }
 }

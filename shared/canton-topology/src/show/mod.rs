@@ -67,10 +67,6 @@ pub fn mapping_tree(mapping: &Mapping) -> Tree {
     read_mapping(&bytes).map_or_else(|_| Tree::Value(hex::encode(&bytes)), |message| tree(&message))
 }
 
-pub(crate) fn fields(message: &Message) -> Vec<Line> {
-    tree(message).lines()
-}
-
 fn tree(message: &Message) -> Tree {
     if let Some(words) = words::of_message(message) {
         return Tree::Value(words);

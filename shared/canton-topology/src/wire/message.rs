@@ -40,7 +40,18 @@ impl Message {
         Self { schema, offset, fields: Vec::new() }
     }
 
-    pub(super) fn values(&self, number: u32) -> &[Located] {
+    /// Where its content began.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The fields that it may have, ascending.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.schema.fields.iter()
+    }
+
+    /// The values of a field, in order; none where it is absent.
+    pub fn values(&self, number: u32) -> &[Located] {
         self.fields.iter().find(|(other, _)| *other == number).map_or(&[], |(_, values)| values)
     }
 
@@ -63,6 +74,12 @@ impl Message {
     /// A number; 0 where the field is absent.
     pub fn number(&self, number: u32) -> i64 {
         self.values(number).last().map_or(0, Located::number)
+    }
+
+    /// The member of its oneof that stands there.
+    pub fn member(&self) -> Option<u32> {
+        let is_member = |number: u32| self.schema.field(number).is_some_and(|field| field.label == Label::OneOf);
+        self.fields.iter().find(|(number, values)| is_member(*number) && !values.is_empty()).map(|(n, _)| *n)
     }
 
     /// Whether no field stands there.
@@ -266,9 +283,7 @@ impl<'a> Node<'a> {
 
     /// The member of the message's oneof that stands there.
     pub fn member(&self) -> Option<u32> {
-        let is_member =
-            |number: u32| self.message.schema.field(number).is_some_and(|field| field.label == Label::OneOf);
-        self.message.fields.iter().find(|(number, values)| is_member(*number) && !values.is_empty()).map(|(n, _)| *n)
+        self.message.member()
     }
 
     /// Where a field is, or would be.

@@ -81,6 +81,11 @@ impl Field {
         Self { number, name, kind: Kind::Retired, label: Label::Optional }
     }
 
+    /// Whether it may stand any number of times.
+    pub fn is_repeated(&self) -> bool {
+        self.label == Label::Repeated
+    }
+
     /// A repeated field.
     pub const fn many(number: u32, name: &'static str, kind: Kind) -> Self {
         Self { number, name, kind, label: Label::Repeated }

@@ -2,7 +2,9 @@
 //!
 //! Source: `topology-protocol` 2.7. The signed message is the 34 bytes of a hash; ECDSA hashes them again.
 
-use std::fmt;
+mod delegation;
+
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
@@ -23,25 +25,12 @@ pub(crate) static SIGNATURE: Schema = Schema {
         Field::one(2, "signature", Kind::Bytes),
         Field::one(3, "signed_by", Kind::Text),
         Field::one(4, "signing_algorithm_spec", Kind::Enum(&ALGORITHMS)),
-        Field::optional(5, "signature_delegation", Kind::Message(&SIGNATURE_DELEGATION)),
+        Field::optional(5, "signature_delegation", Kind::Message(&delegation::SIGNATURE_DELEGATION)),
     ],
 };
 
 static FORMATS: [(i32, &str); 4] = [(1, "RAW"), (2, "DER"), (3, "CONCAT"), (10_000, "SYMBOLIC")];
 static ALGORITHMS: [(i32, &str); 3] = [(1, "ED25519"), (2, "EC_DSA_SHA_256"), (3, "EC_DSA_SHA_384")];
-
-static SIGNATURE_DELEGATION: Schema = Schema {
-    name: "SignatureDelegation",
-    fields: &[
-        Field::one(1, "session_key", Kind::Bytes),
-        Field::one(2, "session_key_spec", Kind::Int32),
-        Field::one(3, "validity_period_from_inclusive", Kind::Int64),
-        Field::one(4, "validity_period_duration_seconds", Kind::Uint32),
-        Field::one(5, "format", Kind::Int32),
-        Field::one(6, "signature", Kind::Bytes),
-        Field::one(7, "signing_algorithm_spec", Kind::Int32),
-    ],
-};
 
 /// How a signature's bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +46,17 @@ pub enum SignatureFormat {
 }
 
 impl SignatureFormat {
+    fn from_node(node: &Node<'_>, number: u32) -> Result<Self, DecodeError> {
+        match node.int(number) {
+            0 => Err(node.error(number, DecodeErrorKind::FieldNotSet)),
+            1 => Ok(Self::LegacyRaw),
+            2 => Ok(Self::Der),
+            3 => Ok(Self::Concat),
+            10_000 => Ok(Self::Symbolic),
+            other => Err(node.error(number, DecodeErrorKind::UnrecognizedEnum(other))),
+        }
+    }
+
     fn number(self) -> i64 {
         match self {
             Self::LegacyRaw => 1,
@@ -80,6 +80,16 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    fn from_node(node: &Node<'_>, number: u32) -> Result<Option<Self>, DecodeError> {
+        match node.int(number) {
+            0 => Ok(None),
+            1 => Ok(Some(Self::Ed25519)),
+            2 => Ok(Some(Self::EcdsaSha256)),
+            3 => Ok(Some(Self::EcdsaSha384)),
+            other => Err(node.error(number, DecodeErrorKind::UnrecognizedEnum(other))),
+        }
+    }
+
     /// Canton's name for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -167,24 +177,11 @@ impl Signature {
     }
 
     pub(crate) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
-        let format = match node.int(1) {
-            0 => return Err(node.error(1, DecodeErrorKind::FieldNotSet)),
-            1 => SignatureFormat::LegacyRaw,
-            2 => SignatureFormat::Der,
-            3 => SignatureFormat::Concat,
-            10_000 => SignatureFormat::Symbolic,
-            other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
-        };
+        let format = SignatureFormat::from_node(node, 1)?;
         let signed_by =
             node.text(3).parse().map_err(|error: IdError| node.error(3, crate::mapping::id_error_kind(&error)))?;
-        let algorithm = match node.int(4) {
-            0 => None,
-            1 => Some(SignatureAlgorithm::Ed25519),
-            2 => Some(SignatureAlgorithm::EcdsaSha256),
-            3 => Some(SignatureAlgorithm::EcdsaSha384),
-            other => return Err(node.error(4, DecodeErrorKind::UnrecognizedEnum(other))),
-        };
-        let delegation = node.child(5).map(|delegation| delegation.encode());
+        let algorithm = SignatureAlgorithm::from_node(node, 4)?;
+        let delegation = node.child(5).map(|delegation| delegation::check(&delegation)).transpose()?;
         Ok(Self { format, bytes: node.bytes(2).to_vec(), signed_by, algorithm, delegation })
     }
 
@@ -300,23 +297,45 @@ impl fmt::Debug for Signature {
     }
 }
 
+/// The text is not a signature.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotASignature {
+    /// Not even hex digits.
+    #[error("not a signature: expected the hex digits of Canton's message Signature")]
+    NotHex,
+    /// The message does not decode.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// The message `crypto.v30.Signature` in hex.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.encode()))
+    }
+}
+
+impl FromStr for Signature {
+    type Err = NotASignature;
+
+    fn from_str(text: &str) -> Result<Self, NotASignature> {
+        let bytes = hex::decode(text).map_err(|_| NotASignature::NotHex)?;
+        Ok(Self::parse(&bytes)?)
+    }
+}
+
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.serialize_str(&hex::encode(self.encode()))
-        } else {
-            self.encode().serialize(serializer)
-        }
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.encode().serialize(serializer) }
     }
 }
 
 impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = if deserializer.is_human_readable() {
-            hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
         } else {
-            Vec::<u8>::deserialize(deserializer)?
-        };
-        Self::parse(&bytes).map_err(D::Error::custom)
+            Self::parse(&Vec::<u8>::deserialize(deserializer)?).map_err(D::Error::custom)
+        }
     }
 }

@@ -1,0 +1,94 @@
+//! An encryption key, as far as topology carries it.
+
+use super::normal::{is_p256, is_rsa_2048};
+use crate::{
+    id::Fingerprint,
+    wire::{DecodeError, DecodeErrorKind, Node, Writer},
+};
+
+/// An encryption key: carried by an owner-to-key mapping, never used here. Equality is Canton's: the old format DER is
+/// the same as SPKI, and a scheme stands for its spec.
+#[derive(Clone, Debug)]
+pub struct EncryptionPublicKey {
+    /// The format's number, as written.
+    pub format: i32,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The deprecated scheme, 0 where it is not given.
+    pub scheme: i32,
+    /// The key spec, 0 where only the scheme is given.
+    pub spec: i32,
+}
+
+const LEGACY_DER: i32 = 2;
+const SPKI: i32 = 4;
+const SYMBOLIC: i32 = 10_000;
+const EC_P256: i32 = 1;
+const RSA_2048: i32 = 2;
+const SCHEME_RSA_2048: i32 = 3;
+
+impl EncryptionPublicKey {
+    pub(crate) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
+        let key = Self { format: node.int(2), bytes: node.bytes(3).to_vec(), scheme: node.int(4), spec: node.int(5) };
+        match key.format {
+            0 => return Err(node.error(2, DecodeErrorKind::FieldNotSet)),
+            LEGACY_DER..=5 | SYMBOLIC => {}
+            other => return Err(node.error(2, DecodeErrorKind::UnrecognizedEnum(other))),
+        }
+        match (key.spec, key.scheme) {
+            (0, 0) => return Err(node.error(5, DecodeErrorKind::FieldNotSet)),
+            (EC_P256..=RSA_2048, _) | (0, 1..=SCHEME_RSA_2048) => {}
+            (0, other) => return Err(node.error(4, DecodeErrorKind::UnrecognizedEnum(other))),
+            (other, _) => return Err(node.error(5, DecodeErrorKind::UnrecognizedEnum(other))),
+        }
+        let refused = match (key.kept_format(), key.kept_spec()) {
+            (SYMBOLIC, _) => None,
+            (SPKI, EC_P256) => (!is_p256(&key.bytes)).then_some("not the SubjectPublicKeyInfo of a point on P-256"),
+            (SPKI, _) => {
+                (!is_rsa_2048(&key.bytes)).then_some("not the SubjectPublicKeyInfo of an RSA key of 2048 bits")
+            }
+            _ => Some("neither DER nor SubjectPublicKeyInfo, the formats of a public key"),
+        };
+        refused.map_or(Ok(key), |reason| Err(node.error(3, DecodeErrorKind::Crypto(reason.to_owned()))))
+    }
+
+    fn kept_format(&self) -> i32 {
+        if self.format == LEGACY_DER { SPKI } else { self.format }
+    }
+
+    fn kept_spec(&self) -> i32 {
+        match (self.spec, self.scheme) {
+            (0, SCHEME_RSA_2048) => RSA_2048,
+            (0, _) => EC_P256,
+            (spec, _) => spec,
+        }
+    }
+
+    fn identity(&self) -> (i32, i32, &[u8]) {
+        (self.kept_format(), self.kept_spec(), &self.bytes)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.number(2, i64::from(self.format));
+        if !self.bytes.is_empty() {
+            writer.bytes(3, &self.bytes);
+        }
+        writer.number(4, i64::from(self.scheme));
+        writer.number(5, i64::from(self.spec));
+        writer.finish()
+    }
+
+    /// Its name. Canton hashes an encryption key's bytes as they are.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_key_bytes(&self.bytes)
+    }
+}
+
+impl PartialEq for EncryptionPublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for EncryptionPublicKey {}

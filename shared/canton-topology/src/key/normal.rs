@@ -1,0 +1,125 @@
+//! What Canton makes of a key as it stands in the bytes: the format and the usages that it keeps, and which bytes it
+//! takes for a key at all.
+
+use std::collections::BTreeSet;
+
+use super::{KeyAsWritten, KeyError, KeyFormat, KeySpec, KeyUsage};
+
+/// What stands in front of the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
+pub(super) const ED25519_SPKI_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// 2^255 - 19: a y coordinate at or above it is not canonical.
+const FIELD_PRIME_LITTLE_ENDIAN: [u8; 32] = {
+    let mut prime = [0xff; 32];
+    prime[0] = 0xed;
+    prime[31] = 0x7f;
+    prime
+};
+
+/// Canton's rule: the retired usage 2 is dropped, nothing left means everything, and PROOF_OF_OWNERSHIP is added to
+/// every key but one whose only usage is NAMESPACE.
+pub(super) fn normalised_usage(written: &[i32]) -> Result<BTreeSet<KeyUsage>, KeyError> {
+    let named: BTreeSet<KeyUsage> =
+        KeyUsage::ALL.into_iter().filter(|usage| written.contains(&(*usage as i32))).collect();
+    if named.is_empty() {
+        return Ok(KeyUsage::ALL.into_iter().collect());
+    }
+    let proves = named.contains(&KeyUsage::ProofOfOwnership);
+    let others = named.iter().any(|usage| !matches!(usage, KeyUsage::Namespace | KeyUsage::ProofOfOwnership));
+    match (proves, others) {
+        (true, false) => Err(KeyError::Usage),
+        (false, false) => Ok(named),
+        (_, true) => Ok(named.into_iter().chain([KeyUsage::ProofOfOwnership]).collect()),
+    }
+}
+
+/// The format and bytes that Canton keeps: SPKI, but for keys of its own tests.
+pub(super) fn normalised_bytes(written: &KeyAsWritten, spec: KeySpec) -> Result<(KeyFormat, Vec<u8>), KeyError> {
+    let bytes = &written.bytes;
+    let refused = |reason| Err(KeyError::Bytes { spec, reason });
+    match (spec, written.format) {
+        (_, KeyFormat::Symbolic) => return Ok((KeyFormat::Symbolic, bytes.clone())),
+        (KeySpec::Ed25519, KeyFormat::Raw) => {
+            check_ed25519(bytes)?;
+            return Ok((KeyFormat::Spki, [ED25519_SPKI_PREFIX.as_slice(), bytes].concat()));
+        }
+        (KeySpec::Ed25519, KeyFormat::Spki) => {
+            let Some(raw) = bytes.strip_prefix(ED25519_SPKI_PREFIX.as_slice()) else {
+                return refused("not the SubjectPublicKeyInfo of an Ed25519 key");
+            };
+            check_ed25519(raw)?;
+        }
+        (KeySpec::P256, KeyFormat::Spki | KeyFormat::LegacyDer) if !is_p256(bytes) => {
+            return refused("not the SubjectPublicKeyInfo of a point on P-256");
+        }
+        (KeySpec::P384, KeyFormat::Spki | KeyFormat::LegacyDer) if !is_p384(bytes) => {
+            return refused("not the SubjectPublicKeyInfo of a point on P-384");
+        }
+        (KeySpec::Secp256k1, KeyFormat::Spki) if !is_secp256k1(bytes) => {
+            return refused("not the SubjectPublicKeyInfo of a point on secp256k1");
+        }
+        (KeySpec::P256 | KeySpec::P384, KeyFormat::Spki | KeyFormat::LegacyDer)
+        | (KeySpec::Secp256k1, KeyFormat::Spki) => {}
+        (KeySpec::Ed25519 | KeySpec::Secp256k1, KeyFormat::LegacyDer) => {
+            return refused("the legacy format DER is only taken for P-256 and P-384");
+        }
+        (KeySpec::P256 | KeySpec::P384 | KeySpec::Secp256k1, KeyFormat::Raw) => {
+            return refused("the format RAW is only taken for Ed25519");
+        }
+    }
+    Ok((KeyFormat::Spki, bytes.clone()))
+}
+
+/// Whether the bytes are the SubjectPublicKeyInfo of a point on P-256.
+pub(super) fn is_p256(spki: &[u8]) -> bool {
+    use p256::pkcs8::DecodePublicKey as _;
+    p256::PublicKey::from_public_key_der(spki).is_ok()
+}
+
+fn is_p384(spki: &[u8]) -> bool {
+    use p384::pkcs8::DecodePublicKey as _;
+    p384::PublicKey::from_public_key_der(spki).is_ok()
+}
+
+fn is_secp256k1(spki: &[u8]) -> bool {
+    use k256::pkcs8::DecodePublicKey as _;
+    k256::PublicKey::from_public_key_der(spki).is_ok()
+}
+
+/// Whether the bytes are the SubjectPublicKeyInfo (RFC 3279, 2.3.1) of an RSA key of 2048 bits with the exponent 65537.
+pub(super) fn is_rsa_2048(spki: &[u8]) -> bool {
+    use p256::pkcs8::{
+        SubjectPublicKeyInfoRef,
+        der::{Decode as _, Reader as _, SliceReader, asn1::UintRef},
+    };
+    const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
+    let Ok(info) = SubjectPublicKeyInfoRef::try_from(spki) else { return false };
+    let Some(key) = info.subject_public_key.as_bytes() else { return false };
+    let numbers = SliceReader::new(key).and_then(|mut reader| {
+        let numbers = reader.sequence(|inner| Ok((UintRef::decode(inner)?, UintRef::decode(inner)?)))?;
+        reader.finish(numbers)
+    });
+    numbers.is_ok_and(|(modulus, exponent)| {
+        info.algorithm.oid.to_string() == RSA_ENCRYPTION
+            && modulus.as_bytes().len() == 256
+            && modulus.as_bytes()[0] & 0x80 != 0
+            && exponent.as_bytes() == [1, 0, 1]
+    })
+}
+
+fn check_ed25519(raw: &[u8]) -> Result<(), KeyError> {
+    let refused = |reason| KeyError::Bytes { spec: KeySpec::Ed25519, reason };
+    let key: &[u8; 32] = raw.try_into().map_err(|_| refused("not 32 bytes"))?;
+    let mut y = *key;
+    y[31] &= 0x7f;
+    if y.iter().rev().ge(FIELD_PRIME_LITTLE_ENDIAN.iter().rev()) {
+        return Err(refused("the point is not in its canonical form"));
+    }
+    let point = ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| refused("not a point on the curve"))?;
+    // Canton takes only points of the prime order: a key with a small component would verify forgeries of itself.
+    if point.is_weak() || !point.to_edwards().is_torsion_free() {
+        return Err(refused("not a point of the prime order"));
+    }
+    Ok(())
+}
