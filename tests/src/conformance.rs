@@ -14,7 +14,7 @@ use canton_topology::{
     judge::{Time, Verdict, Verifier, fold_batch},
     key::KeySpec,
     signature::SignatureAlgorithm,
-    state::{State, StaticParameters},
+    state::{Rules, State, StaticParameters},
     transaction::{Operation, SignedTransaction, Transaction},
 };
 use serde_json::Value;
@@ -230,8 +230,8 @@ fn run_required(value: &Value, report: &mut Report) -> Result<()> {
     };
     let synchronizer: canton_topology::id::PhysicalSynchronizerId = text(value, "synchronizer_id")?.parse()?;
     let namespace = synchronizer.logical.namespace();
-    let ours = requirement(&transaction, previous.as_ref(), namespace);
-    let as_new = requirement(&transaction, None, namespace);
+    let ours = requirement(&transaction, previous.as_ref(), namespace, Rules::Today);
+    let as_new = requirement(&transaction, None, namespace, Rules::Today);
     for (ours, name) in [(&ours, "required"), (&as_new, "required_if_no_previous")] {
         let canton = value.get(name).context("a requirement is missing")?;
         if satisfying(&Formula::ours(ours)) != satisfying(&Formula::recorded(canton)?) {

@@ -9,12 +9,12 @@ use canton_topology::{
     },
     key::{KeyUsage, SigningPublicKey},
     mapping::{
-        Mapping, MediatorSynchronizerState, NamespaceDelegation, OnboardingRestriction, OwnerKey, OwnerToKeyMapping,
-        SequencerSynchronizerState, SynchronizerParametersState, SynchronizerTrustCertificate,
+        Duration, DynamicParameters, Mapping, MediatorSynchronizerState, NamespaceDelegation, OnboardingRestriction,
+        OwnerKey, OwnerToKeyMapping, SequencerSynchronizerState, SynchronizerParametersState,
+        SynchronizerTrustCertificate,
     },
     signature::Signature,
     transaction::{Operation, Serial, SignedTransaction, Transaction},
-    wire::Writer,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand_core::{OsRng, RngCore as _};
@@ -182,22 +182,23 @@ pub fn synchronizer(name: &str, protocol_version: u32) -> (PhysicalSynchronizerI
     (PhysicalSynchronizerId { logical, serial: 0, protocol_version }, rows)
 }
 
-/// `DynamicSynchronizerParameters` with Canton's own defaults for what must be there.
-fn parameters() -> Vec<u8> {
-    let seconds = |seconds: i64| {
-        let mut writer = Writer::default();
-        writer.number(1, seconds);
-        writer.finish()
-    };
-    let mut writer = Writer::default();
-    for (number, value) in [(1, 30), (2, 30), (3, 0), (5, 60), (6, 60), (7, 172_800)] {
-        writer.bytes(number, &seconds(value));
+/// Canton's own defaults for what must be there.
+fn parameters() -> DynamicParameters {
+    let seconds = |seconds| Duration { seconds, nanos: 0 };
+    DynamicParameters {
+        confirmation_response_timeout: seconds(30),
+        mediator_reaction_timeout: seconds(30),
+        assignment_exclusivity_timeout: seconds(0),
+        ledger_time_record_time_tolerance: seconds(60),
+        reconciliation_interval: seconds(60),
+        mediator_deduplication_timeout: seconds(172_800),
+        max_request_size: 10_485_760,
+        confirmation_requests_max_rate: 10_000,
+        sequencer_aggregate_submission_timeout: seconds(300),
+        traffic_control: None,
+        commitment_catch_up: None,
+        preparation_time_record_time_tolerance: Some(seconds(60)),
     }
-    writer.number(8, 10_485_760);
-    writer.number(9, OnboardingRestriction::UnrestrictedOpen as i64);
-    writer.bytes(15, &seconds(300));
-    writer.bytes(18, &seconds(60));
-    writer.finish()
 }
 
 /// The moment at which a genesis is sequenced: Canton's first one.

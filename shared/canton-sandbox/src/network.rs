@@ -13,7 +13,7 @@ use canton_topology::{
     key::SigningPublicKey,
     rejection::Rejection,
     snapshot::{self, Format, Item},
-    state::{State, StaticParameters},
+    state::{Rules, State, StaticParameters},
     transaction::SignedTransaction,
 };
 use thiserror::Error;
@@ -149,8 +149,8 @@ impl Network {
         Self::run(options, head, verifier, nodes).await
     }
 
-    /// Starts on rows of another network, such as MainNet's; its participants are not here, so one of ours is put
-    /// beside them, which hosts nothing and hands in what others signed.
+    /// Starts on rows of another network's initial snapshot, such as MainNet's, under the rules of initial snapshots. Its
+    /// participants are not here, so one of ours is put beside them, which hosts nothing and hands in what others signed.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -160,6 +160,7 @@ impl Network {
         rows: &[Item],
     ) -> Result<Self, StartError> {
         let mut head = State::new(synchronizer, StaticParameters::default());
+        head.set_rules(Rules::InitialSnapshot);
         let mut verifier = Verifier::default();
         refuse_first(&replay(&mut head, &mut verifier, rows))?;
         let nodes = vec![Node::generate(MemberKind::Participant, "submitter")];

@@ -8,6 +8,7 @@ use crate::{
     id::{Fingerprint, Namespace, ParticipantId},
     key::SigningPublicKey,
     mapping::{HostingParticipant, Mapping, PartyToParticipant},
+    state::Rules,
     transaction::{Operation, Transaction},
 };
 
@@ -78,15 +79,20 @@ fn joined(all: impl IntoIterator<Item = Needed>) -> Needed {
 
 /// What `transaction` requires, where `previous` is the active transaction of its unique key and `synchronizer` the
 /// namespace of the synchronizer, which may remove anything.
-pub fn requirement(transaction: &Transaction, previous: Option<&Transaction>, synchronizer: &Namespace) -> Requirement {
-    let own = of_mapping(transaction.mapping(), previous);
+pub fn requirement(
+    transaction: &Transaction,
+    previous: Option<&Transaction>,
+    synchronizer: &Namespace,
+    rules: Rules,
+) -> Requirement {
+    let own = of_mapping(transaction.mapping(), previous, rules);
     match transaction.operation() {
         Operation::AddReplace => own,
         Operation::Remove => Requirement::Either(Box::new(own), Box::new(Requirement::namespaces([synchronizer]))),
     }
 }
 
-fn of_mapping(mapping: &Mapping, previous: Option<&Transaction>) -> Requirement {
+fn of_mapping(mapping: &Mapping, previous: Option<&Transaction>, rules: Rules) -> Requirement {
     // What was removed counts as not there, but for a namespace definition, which is never free again.
     let live = previous.filter(|previous| previous.operation() == Operation::AddReplace).map(Transaction::mapping);
     match mapping {
@@ -102,7 +108,9 @@ fn of_mapping(mapping: &Mapping, previous: Option<&Transaction>) -> Requirement 
                 Some(Mapping::OwnerToKeyMapping(old)) => old.signing_keys().collect(),
                 _ => Vec::new(),
             };
-            namespace_and_new_keys(mapping.namespace(), new.signing_keys().collect(), &old)
+            // Older releases did not ask a member's keys to prove themselves.
+            let keys = if rules == Rules::Today { new.signing_keys().collect() } else { Vec::new() };
+            namespace_and_new_keys(mapping.namespace(), keys, &old)
         }
         Mapping::PartyToKeyMapping(new) => {
             let old: Vec<&SigningPublicKey> = match live {
@@ -112,8 +120,8 @@ fn of_mapping(mapping: &Mapping, previous: Option<&Transaction>) -> Requirement 
             namespace_and_new_keys(mapping.namespace(), new.keys.iter().collect(), &old)
         }
         Mapping::PartyToParticipant(new) => match live {
-            Some(Mapping::PartyToParticipant(old)) => of_party(new, Some(old)),
-            _ => of_party(new, None),
+            Some(Mapping::PartyToParticipant(old)) => of_party(new, Some(old), rules),
+            _ => of_party(new, None, rules),
         },
         Mapping::ParticipantSynchronizerPermission(new) => Requirement::namespaces([new.synchronizer.namespace()]),
         Mapping::PartyHostingLimits(new) => Requirement::namespaces([new.synchronizer.namespace()]),
@@ -139,7 +147,7 @@ fn namespace_and_new_keys(
     Requirement::All(Needed { namespaces: BTreeSet::from([namespace.clone()]), keys })
 }
 
-fn of_party(new: &PartyToParticipant, old: Option<&PartyToParticipant>) -> Requirement {
+fn of_party(new: &PartyToParticipant, old: Option<&PartyToParticipant>, rules: Rules) -> Requirement {
     let party = new.party.namespace();
     let mut all = Vec::new();
     if old.is_none_or(|old| old.threshold != new.threshold) {
@@ -159,7 +167,7 @@ fn of_party(new: &PartyToParticipant, old: Option<&PartyToParticipant>) -> Requi
         let host = before.participant.namespace();
         match new.host(&before.participant) {
             None => all.push(party_or(party, host)),
-            Some(now) => all.extend(of_host(before, now, party, host)),
+            Some(now) => all.extend(of_host(before, now, party, host, rules)),
         }
     }
     if all.is_empty() {
@@ -187,9 +195,12 @@ fn of_host(
     now: &HostingParticipant,
     party: &Namespace,
     host: &Namespace,
+    rules: Rules,
 ) -> Vec<Requirement> {
     let mut all = Vec::new();
     match now.permission.cmp(&before.permission) {
+        // Older releases asked the party alone.
+        std::cmp::Ordering::Less if rules == Rules::InitialSnapshot => all.push(Requirement::namespaces([party])),
         std::cmp::Ordering::Less => all.push(Requirement::namespaces([party, host])),
         std::cmp::Ordering::Greater => all.push(party_or(party, host)),
         std::cmp::Ordering::Equal => {}

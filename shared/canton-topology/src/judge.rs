@@ -18,7 +18,7 @@ use crate::{
     rejection::{Rejection, SignatureRefusal},
     signature::{SignatureAlgorithm, SignatureError},
     snapshot::Item,
-    state::{Row, State, root_delegation},
+    state::{Row, Rules, State, root_delegation},
     transaction::{Operation, Serial, SignatureOver, SignedTransaction, Transaction},
 };
 
@@ -69,7 +69,14 @@ pub fn fold_batch(
     time: Time,
 ) -> Vec<Verdict> {
     let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
-    transactions.iter().map(|transaction| fold(state, verifier, transaction, &announced, time)).collect()
+    let rules = state.rules();
+    if time.sequenced == INITIAL {
+        state.set_rules(Rules::InitialSnapshot);
+    }
+    let verdicts =
+        transactions.iter().map(|transaction| fold(state, verifier, transaction, &announced, time)).collect();
+    state.set_rules(rules);
+    verdicts
 }
 
 /// When a batch was sequenced and when it becomes effective.
@@ -88,11 +95,14 @@ pub struct Time {
 pub fn replay(state: &mut State, verifier: &mut Verifier, items: &[Item]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for batch in items.chunk_by(|a, b| a.sequenced == b.sequenced && a.valid_from == b.valid_from) {
-        let announced: Vec<LsuAnnouncement> = checks::announcements(state).cloned().collect();
+        let Some(time) = batch.first().map(Item::time) else { continue };
+        let accepted: Vec<SignedTransaction> =
+            batch.iter().filter(|item| item.rejection.is_none()).map(|item| item.transaction.clone()).collect();
+        let mut judged = fold_batch(state, verifier, &accepted, time).into_iter();
         for item in batch {
-            verdicts.push(match &item.rejection {
-                None => fold(state, verifier, &item.transaction, &announced, item.time()),
-                Some(reason) => Verdict::Rejected(Rejection::InvalidTopologyMapping(reason.clone())),
+            verdicts.extend(match &item.rejection {
+                None => judged.next(),
+                Some(reason) => Some(Verdict::Rejected(Rejection::InvalidTopologyMapping(reason.clone()))),
             });
         }
     }
@@ -142,6 +152,9 @@ fn fold(
     state.store(Row { transaction, signatures, proposal, sequenced, valid_from, valid_until: None });
     if proposal { Verdict::Proposal { signers } } else { Verdict::Active { signers } }
 }
+
+/// When the rows of an initial snapshot are sequenced: Canton's first moment and a microsecond.
+pub const INITIAL: Timestamp = Timestamp(-62_135_596_799_999_999);
 
 fn check_serial(transaction: &Transaction, previous: Option<&Row>, repeats_active: bool) -> Result<(), Rejection> {
     let Some(previous) = previous.filter(|_| !repeats_active) else { return Ok(()) };
@@ -241,9 +254,10 @@ impl Roles {
         signers: &BTreeSet<Fingerprint>,
     ) -> Self {
         let synchronizer = state.synchronizer().logical.namespace();
-        let required = requirement(transaction, previous, synchronizer);
+        let rules = state.rules();
+        let required = requirement(transaction, previous, synchronizer, rules);
         let now = required.mentioned();
-        let as_new = requirement(transaction, None, synchronizer).mentioned();
+        let as_new = requirement(transaction, None, synchronizer, rules).mentioned();
         let self_signing = match transaction.mapping() {
             Mapping::PartyToParticipant(party) => party.self_signing_key(),
             _ => None,

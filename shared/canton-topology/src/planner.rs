@@ -30,7 +30,7 @@ pub struct Assessment {
 /// What the transaction requires today.
 pub fn required(state: &State, transaction: &Transaction) -> Requirement {
     let previous = previous(state, transaction);
-    requirement(transaction, previous, state.synchronizer().logical.namespace())
+    requirement(transaction, previous, state.synchronizer().logical.namespace(), state.rules())
 }
 
 fn previous<'a>(state: &'a State, transaction: &Transaction) -> Option<&'a Transaction> {

@@ -40,6 +40,17 @@ impl Default for StaticParameters {
     }
 }
 
+/// Which rules decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Those of today.
+    Today,
+    /// Those for the rows with which a network is born: Canton forgives there what older releases did not ask for. Keys of
+    /// members need not prove themselves, a party alone may raise a host's permission, and sequencers and mediators may be
+    /// named before their keys are.
+    InitialSnapshot,
+}
+
 /// A stored transaction: accepted, as a proposal or for good.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -129,6 +140,7 @@ pub(crate) fn root_delegation(transaction: &Transaction) -> Option<&NamespaceDel
 pub struct State {
     synchronizer: PhysicalSynchronizerId,
     parameters: StaticParameters,
+    rules: Rules,
     rows: Vec<Arc<Row>>,
     active: HashMap<UniqueKey, usize>,
     proposals: HashMap<UniqueKey, BTreeMap<TransactionHash, usize>>,
@@ -143,6 +155,7 @@ impl State {
         Self {
             synchronizer,
             parameters,
+            rules: Rules::Today,
             rows: Vec::new(),
             active: HashMap::new(),
             proposals: HashMap::new(),
@@ -155,6 +168,16 @@ impl State {
     /// The synchronizer.
     pub fn synchronizer(&self) -> &PhysicalSynchronizerId {
         &self.synchronizer
+    }
+
+    /// Which rules decide.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Lets other rules decide from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// What it fixed at its birth.
