@@ -3,3 +3,6 @@
 //! It has no power: it cannot forge, hide or alter anything without being caught, and losing it loses nothing.
 
 pub mod coordinator;
+pub mod data_folder;
+pub mod store;
+pub mod tls;

@@ -161,7 +161,9 @@ pub enum StoreError {
         reason: String,
     },
     /// A row is not what was written, or is gone.
-    #[error("the store is damaged: {row}: {reason}; restore the data folder from a backup, or let the owners post their statements to a new coordinator")]
+    #[error(
+        "the store is damaged: {row}: {reason}; restore the data folder from a backup, or let the owners post their statements to a new coordinator"
+    )]
     Damaged {
         /// Which row.
         row: String,

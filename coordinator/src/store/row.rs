@@ -106,10 +106,7 @@ mod tests {
         let row = seal(&key, b"value");
 
         assert_eq!(hex::encode(&key), "7300000000000000070001");
-        assert_eq!(
-            hex::encode(row),
-            "01PLACEHOLDER"
-        );
+        assert_eq!(hex::encode(row), "01PLACEHOLDER");
     }
 
     #[test]

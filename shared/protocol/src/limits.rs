@@ -8,8 +8,16 @@ pub const TRANSACTIONS_PER_PROPOSAL_MAX: usize = 100;
 pub const SIGNATURES_PER_STATEMENT_MAX: usize = 1_000;
 /// Most statements in one case.
 pub const STATEMENTS_PER_CASE_MAX: usize = 10_000;
+/// Most statements that one owner may make in one case: as many owners as a change may name leave room for the others.
+pub const STATEMENTS_PER_OWNER_AND_CASE_MAX: usize = STATEMENTS_PER_CASE_MAX / OWNERS_MAX - 10;
+/// Most offers in one case.
+pub const OFFERS_PER_CASE_MAX: usize = 100;
+/// Most different signatures of one key over one transaction that one owner may bring.
+pub const SIGNATURES_PER_KEY_AND_CARRIER_MAX: usize = 4;
 /// Most cases that one owner may have open at the same coordinator.
 pub const OPEN_CASES_PER_OWNER_MAX: usize = 1_000;
+/// Most bytes of statements that one owner may have in cases that have not settled: 64 MiB.
+pub const OPEN_BYTES_PER_OWNER_MAX: usize = 64 << 20;
 /// Longest reason that a human may give, in bytes of UTF-8.
 pub const REASON_BYTES_MAX: usize = 1_000;
 /// Longest name in a book or an invitation, in characters.

@@ -1,0 +1,255 @@
+//! The embedded store: one sled tree of small, checksummed rows.
+//!
+//! sled's own promises are not relied on: its `flush` issues no fsync, so the writer syncs the file and the folder; its
+//! pages are checked by a short checksum only, so every row has one of ours; it may panic on a damaged file, so opening
+//! turns that into a named error.
+
+mod writer;
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::mpsc,
+    thread::JoinHandle,
+};
+
+use protocol::{encoding, intent::CaseId, limits};
+use tokio::sync::watch;
+
+use self::writer::{Job, Writer};
+use super::{
+    Appending, Batch, Enrolment, Invitation, Store, StoreError, Stored,
+    row::{self, Key},
+};
+
+/// Memory for pages, in bytes.
+const CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of statements after which [`Store::since`] stops early.
+const SINCE_BYTES_MAX: usize = 8 << 20;
+
+/// The embedded store.
+pub struct SledStore {
+    tree: ::sled::Db,
+    durable: watch::Receiver<u64>,
+    queue: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the store in a folder, or makes one there.
+    ///
+    /// # Errors
+    /// Where it is in use, unreadable or damaged at its end. Older rows are checked when they are read.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let refused = |reason: String| StoreError::Open { path: folder.display().to_string(), reason };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| refused(format!("the folder cannot be made: {error}")))?;
+        let config = ::sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
+        // sled asserts where a file is not as it left it.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let tree = match opened {
+            Ok(Ok(tree)) => tree,
+            Ok(Err(::sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                return Err(StoreError::InUse { path: folder.display().to_string() });
+            }
+            Ok(Err(error)) => return Err(refused(error.to_string())),
+            Err(_) => return Err(refused("its file is damaged beyond reading".to_owned())),
+        };
+        let head = head(&tree)?;
+        let (tell, durable) = watch::channel(head);
+        let (queue, jobs) = mpsc::channel();
+        let writer = Writer::new(tree.clone(), folder, head, tell).map_err(|error| refused(error.to_string()))?;
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        let writer = thread.spawn(move || writer.run(&jobs)).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { tree, durable, queue: Some(queue), writer: Some(writer) })
+    }
+
+    fn last(&self) -> u64 {
+        *self.durable.borrow()
+    }
+}
+
+/// How far the sequence is, where the rows at its end bear it out.
+fn head(tree: &::sled::Tree) -> Result<u64, StoreError> {
+    let key = Key::Head.bytes();
+    let damaged = |reason: String| StoreError::Damaged { row: row::name(&key), reason };
+    let Some(value) = value(tree, &Key::Head)? else {
+        return if tree.is_empty() { Ok(0) } else { Err(damaged("it is gone, and other rows are there".to_owned())) };
+    };
+    let sequence = number(&key, &value)?;
+    if sequence > 0 {
+        statement(tree, sequence)?;
+    }
+    let beyond = Key::Statement { sequence: sequence + 1, chunk: 0 };
+    if value_bytes(tree, &beyond.bytes())?.is_some() {
+        return Err(damaged(format!("it says {sequence}, and there is a statement after that")));
+    }
+    Ok(sequence)
+}
+
+impl Store for SledStore {
+    fn append(&self, batch: Batch) -> Appending {
+        let (done, appending) = Appending::new();
+        if let Some(queue) = &self.queue {
+            // A writer that has ended drops the job, and with it `done`: the caller is told.
+            let _ = queue.send(Job { batch, done });
+        }
+        appending
+    }
+
+    fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
+    }
+
+    fn load(&self, case: CaseId) -> Result<Vec<Stored>, StoreError> {
+        let last = self.last();
+        let mut statements = Vec::new();
+        for position in 0..=limits::STATEMENTS_PER_CASE_MAX as u64 {
+            let key = Key::Position { case, position };
+            let Some(sequence) = value(&self.tree, &key)? else { break };
+            let sequence = number(&key.bytes(), &sequence)?;
+            if sequence > last {
+                break;
+            }
+            let stored = statement(&self.tree, sequence)?;
+            if (stored.case, stored.position) != (case, position) {
+                let reason = format!("it points to statement {sequence}, which stands elsewhere");
+                return Err(StoreError::Damaged { row: row::name(&key.bytes()), reason });
+            }
+            statements.push(stored);
+        }
+        Ok(statements)
+    }
+
+    fn open_cases(&self) -> Result<Vec<CaseId>, StoreError> {
+        let mut cases = Vec::new();
+        for entry in self.tree.scan_prefix(b"o") {
+            let (key, row) = entry.map_err(|error| broken("open cases", &error))?;
+            row::open(&key, &row)?;
+            let id: Option<[u8; 16]> = key.get(1..).and_then(|bytes| bytes.try_into().ok());
+            let id = id.ok_or_else(|| StoreError::Damaged { row: row::name(&key), reason: "no case id".to_owned() })?;
+            cases.push(CaseId::from_bytes(id));
+        }
+        Ok(cases)
+    }
+
+    fn cases(&self, before: Option<CaseId>, limit: usize) -> Result<Vec<CaseId>, StoreError> {
+        let mut below = before.map_or_else(|| b"d".to_vec(), |case| Key::Position { case, position: 0 }.bytes());
+        let mut cases = Vec::new();
+        while cases.len() < limit {
+            let found = self.tree.get_lt(&below).map_err(|error| broken("cases", &error))?;
+            let Some((key, _)) = found.filter(|(key, _)| key.first() == Some(&b'c')) else { break };
+            let id: Option<[u8; 16]> = key.get(1..17).and_then(|bytes| bytes.try_into().ok());
+            let case = id.map(CaseId::from_bytes);
+            let case =
+                case.ok_or_else(|| StoreError::Damaged { row: row::name(&key), reason: "no case id".to_owned() })?;
+            below = Key::Position { case, position: 0 }.bytes();
+            cases.push(case);
+        }
+        Ok(cases)
+    }
+
+    fn since(&self, sequence: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        let mut statements = Vec::new();
+        let mut bytes = 0;
+        for sequence in sequence.saturating_add(1)..=self.last() {
+            if statements.len() >= limit || bytes >= SINCE_BYTES_MAX {
+                break;
+            }
+            let stored = statement(&self.tree, sequence)?;
+            bytes += stored.bytes.len();
+            statements.push(stored);
+        }
+        Ok(statements)
+    }
+
+    fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
+        let mut all = Vec::new();
+        for entry in self.tree.scan_prefix(b"e") {
+            let (key, row) = entry.map_err(|error| broken("enrolments", &error))?;
+            all.push(decode(&key, "enrolment", row::open(&key, &row)?)?);
+        }
+        Ok(all)
+    }
+
+    fn invitation(&self, token_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError> {
+        let key = invitation_key(token_hash);
+        value(&self.tree, &key)?.map(|value| decode(&key.bytes(), "invitation", &value)).transpose()
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        // The writer ends after what is queued.
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn invitation_key(token_hash: &[u8; 32]) -> Key {
+    let (first, _) = token_hash.split_at(16);
+    Key::Invitation(first.try_into().expect("half of 32 bytes is 16"))
+}
+
+/// Reads one statement from its pieces.
+fn statement(tree: &::sled::Tree, sequence: u64) -> Result<Stored, StoreError> {
+    let chunk = |chunk: u16| {
+        let key = Key::Statement { sequence, chunk };
+        let gone = || StoreError::Damaged { row: row::name(&key.bytes()), reason: "it is gone".to_owned() };
+        value(tree, &key)?.ok_or_else(gone)
+    };
+    let first = chunk(0)?;
+    let header = first.first_chunk::<28>();
+    let header = header.ok_or_else(|| StoreError::Damaged {
+        row: row::name(&Key::Statement { sequence, chunk: 0 }.bytes()),
+        reason: "it is shorter than its header".to_owned(),
+    })?;
+    let (case, rest) = header.split_at(16);
+    let (position, length) = rest.split_at(8);
+    let position = u64::from_be_bytes(position.try_into().expect("8 of 28 bytes"));
+    let length = u32::from_be_bytes(length.try_into().expect("4 of 28 bytes")) as usize;
+    let mut bytes = first[28..].to_vec();
+    let mut next = 1;
+    while bytes.len() < length {
+        bytes.extend_from_slice(&chunk(next)?);
+        next += 1;
+    }
+    let case = CaseId::from_bytes(case.try_into().expect("16 of 28 bytes"));
+    Ok(Stored { sequence, case, position, bytes })
+}
+
+fn value(tree: &::sled::Tree, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+    value_bytes(tree, &key.bytes())
+}
+
+fn value_bytes(tree: &::sled::Tree, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = tree.get(key).map_err(|error| broken(&row::name(key), &error))?;
+    row.map(|row| row::open(key, &row).map(<[u8]>::to_vec)).transpose()
+}
+
+fn broken(row: &str, error: &::sled::Error) -> StoreError {
+    StoreError::Damaged { row: row.to_owned(), reason: error.to_string() }
+}
+
+fn number(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+    let bytes: Option<[u8; 8]> = value.try_into().ok();
+    bytes
+        .map(u64::from_be_bytes)
+        .ok_or_else(|| StoreError::Damaged { row: row::name(key), reason: "not a number of 8 bytes".to_owned() })
+}
+
+fn decode<T: serde::Serialize + serde::de::DeserializeOwned>(
+    key: &[u8],
+    what: &'static str,
+    value: &[u8],
+) -> Result<T, StoreError> {
+    encoding::decode(what, value)
+        .map_err(|error| StoreError::Damaged { row: row::name(key), reason: error.to_string() })
+}
