@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use canton_topology::{
     Timestamp,
+    id::ParticipantId,
     key::SigningPublicKey,
     signature::Signature,
     state::State,
@@ -135,6 +136,11 @@ impl Agent {
         if self.directory.owner(&identity).is_none() {
             self.directory.admit(identity, owner);
         }
+    }
+
+    /// Puts the owner's participant and the key that it holds into the agent's hands.
+    pub fn set_host(&mut self, participant: ParticipantId, key: SigningPublicKey) {
+        self.me.host = Some((participant, key));
     }
 
     /// Who the agent is.

@@ -1,3 +1,8 @@
 //! One owner's signer agent: verifies for itself, asks its owner, signs, and dials out only.
 
+pub mod actor;
 pub mod agent;
+pub mod control;
+pub mod coordinator_link;
+pub mod folder;
+pub mod wanted;

@@ -262,6 +262,14 @@ fn random<const N: usize>() -> Result<[u8; N], KeyFileError> {
     if first == second || first == [0; N] { Err(KeyFileError::Random) } else { Ok(first) }
 }
 
+/// Fills a slice with the operating system's random bytes.
+///
+/// # Errors
+/// [`KeyFileError::Random`] where it gives none.
+pub fn random_bytes(bytes: &mut [u8]) -> Result<(), KeyFileError> {
+    OsRng.try_fill_bytes(bytes).map_err(|_| KeyFileError::Random)
+}
+
 fn derive(
     path: &Path,
     passphrase: &SecretString,
