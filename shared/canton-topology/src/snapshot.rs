@@ -80,9 +80,8 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
 }
 
 fn read_v1(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
-    let mut unshown = Vec::new();
-    let (data, offset) = unwrap(bytes, 0, "snapshot", &mut unshown)?;
-    read_items(&data, offset)
+    let (data, offset) = unwrap(bytes, 0, "snapshot")?;
+    read_items(data, offset)
 }
 
 /// Reads the message `TopologyTransactions`, as `ListAll` answers it.
@@ -90,7 +89,7 @@ fn read_v1(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
 /// # Errors
 /// The decoding error with its place.
 pub fn read_items(data: &[u8], offset: usize) -> Result<Vec<Item>, DecodeError> {
-    let message = wire::read(&ITEMS, data, offset, "snapshot", &mut Vec::new())?;
+    let message = wire::skim(&ITEMS, data, offset, "snapshot")?;
     let node = Node::root(&message, "snapshot");
     node.children(1).map(|item| Item::from_node(&item)).collect()
 }
@@ -108,8 +107,8 @@ fn read_v2(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
         let start = at + used;
         let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
         let end = end.filter(|end| *end <= bytes.len()).ok_or_else(|| broken("the item reaches beyond the end"))?;
-        let (data, offset) = unwrap(&bytes[start..end], start, &name, &mut Vec::new())?;
-        let message = wire::read(&ITEM, &data, offset, &name, &mut Vec::new())?;
+        let (data, offset) = unwrap(&bytes[start..end], start, &name)?;
+        let message = wire::skim(&ITEM, data, offset, &name)?;
         items.push(Item::from_node(&Node::root(&message, &name))?);
         at = end;
     }

@@ -151,7 +151,8 @@ impl Transaction {
             other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
         };
         if unshown.is_empty() {
-            unshown.extend(faithful::first_unfaithful(&mapping, &mapping_node));
+            let behind = wrapped.get(node.offset(3)..).unwrap_or_default();
+            unshown.extend(faithful::first_unfaithful(&mapping, &mapping_node, behind));
         }
         Ok(Self {
             hash: TransactionHash::of(wrapped),
@@ -225,11 +226,17 @@ impl fmt::Debug for Transaction {
     }
 }
 
-/// The wrapper and the message in it, and what neither shows.
-pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message, Vec<Unshown>), DecodeError> {
+/// The message in the wrapper, and what neither shows.
+pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message<'_>, Vec<Unshown>), DecodeError> {
+    const NAME: &str = "transaction";
     let mut unshown = Vec::new();
-    let (data, offset) = unwrap(wrapped, 0, "transaction", &mut unshown)?;
-    let message = wire::read(&TRANSACTION, &data, offset, "transaction", &mut unshown)?;
+    let wrapper = wire::read(&WRAPPER, wrapped, 0, NAME, &mut unshown)?;
+    if wrapper.number(2) != i64::from(WRAPPER_VERSION) {
+        let place = Node::root(&wrapper, NAME).place(2);
+        unshown.push(Unshown { place, reason: UnshownReason::WrapperVersion });
+    }
+    let (data, offset) = content(&wrapper, NAME)?;
+    let message = wire::read(&TRANSACTION, data, offset, NAME, &mut unshown)?;
     Ok((message, unshown))
 }
 
@@ -242,21 +249,13 @@ pub(crate) fn wrap(data: &[u8]) -> Vec<u8> {
 }
 
 /// Takes a message out of its wrapper, with its offset. Any version is taken, as Canton takes it.
-pub(crate) fn unwrap(
-    wrapped: &[u8],
-    base: usize,
-    name: &str,
-    unshown: &mut Vec<Unshown>,
-) -> Result<(Vec<u8>, usize), DecodeError> {
-    let message = wire::read(&WRAPPER, wrapped, base, name, unshown)?;
-    let node = Node::root(&message, name);
-    if !node.has(1) {
-        return Err(node.error(1, DecodeErrorKind::FieldNotSet));
-    }
-    if node.int(2) != WRAPPER_VERSION {
-        unshown.push(Unshown { place: node.place(2), reason: UnshownReason::WrapperVersion });
-    }
-    Ok((node.bytes(1).to_vec(), node.offset(1)))
+pub(crate) fn unwrap<'a>(wrapped: &'a [u8], base: usize, name: &str) -> Result<(&'a [u8], usize), DecodeError> {
+    content(&wire::skim(&WRAPPER, wrapped, base, name)?, name)
+}
+
+fn content<'a>(wrapper: &Message<'a>, name: &str) -> Result<(&'a [u8], usize), DecodeError> {
+    let node = Node::root(wrapper, name);
+    if node.has(1) { Ok((wrapper.bytes(1), node.offset(1))) } else { Err(node.error(1, DecodeErrorKind::FieldNotSet)) }
 }
 
 /// Signatures over a set of transactions, of which the enclosing one is a member.
@@ -303,9 +302,8 @@ impl SignedTransaction {
     /// # Errors
     /// Where Canton refuses, by Canton's name, with the place.
     pub fn parse_wrapped(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut unshown = Vec::new();
-        let (data, offset) = unwrap(bytes, 0, "signed", &mut unshown)?;
-        Self::parse_at(&data, offset)
+        let (data, offset) = unwrap(bytes, 0, "signed")?;
+        Self::parse_at(data, offset)
     }
 
     /// Reads the plain message: the form of `AddTransactions`.
@@ -317,8 +315,7 @@ impl SignedTransaction {
     }
 
     fn parse_at(bytes: &[u8], offset: usize) -> Result<Self, DecodeError> {
-        let mut unshown = Vec::new();
-        let message = wire::read(&SIGNED_TRANSACTION, bytes, offset, "signed", &mut unshown)?;
+        let message = wire::skim(&SIGNED_TRANSACTION, bytes, offset, "signed")?;
         let node = Node::root(&message, "signed");
         let place = Place { offset: node.offset(1), path: node.to_string() };
         let transaction = Transaction::parse(node.bytes(1)).map_err(|error| error.within(&place))?;

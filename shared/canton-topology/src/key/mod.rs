@@ -226,7 +226,7 @@ pub enum KeyError {
 }
 
 /// The fingerprint of a key's message; `None` where the message is none, or no key that Canton takes.
-pub(crate) fn key_fingerprint(message: &Message) -> Option<Fingerprint> {
+pub(crate) fn key_fingerprint(message: &Message<'_>) -> Option<Fingerprint> {
     let node = Node::root(message, "key");
     match message.name() {
         "SigningPublicKey" => SigningPublicKey::from_node(&node).ok().map(|key| key.fingerprint()),

@@ -64,8 +64,7 @@ impl SigningPublicKey {
     /// # Errors
     /// The decoding error with its place.
     pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut unshown = Vec::new();
-        let message = wire::read(&SIGNING_PUBLIC_KEY, bytes, 0, "key", &mut unshown)?;
+        let message = wire::skim(&SIGNING_PUBLIC_KEY, bytes, 0, "key")?;
         Self::from_node(&Node::root(&message, "key"))
     }
 

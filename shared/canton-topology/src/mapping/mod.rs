@@ -332,8 +332,8 @@ impl Mapping {
 }
 
 /// Reads the message `TopologyMapping` as far as its wire goes.
-pub(crate) fn read_mapping(bytes: &[u8]) -> Result<Message, DecodeError> {
-    wire::read(&schema::MAPPING, bytes, 0, "mapping", &mut Vec::new())
+pub(crate) fn read_mapping(bytes: &[u8]) -> Result<Message<'_>, DecodeError> {
+    wire::skim(&schema::MAPPING, bytes, 0, "mapping")
 }
 
 /// The unique key of a namespace's definition.

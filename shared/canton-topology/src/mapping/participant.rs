@@ -161,7 +161,7 @@ impl Eq for VettedPackages {}
 impl VettedPackages {
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let participant = convert(node, 1, ParticipantId::parse_lenient(node.text(1)))?;
-        let mut packages = Vec::new();
+        let mut packages = Vec::with_capacity(node.count(2) + node.count(4));
         for package in node.texts(2) {
             let package = package_id(node, 2, package)?;
             packages.push(VettedPackage { package, valid_from: None, valid_until: None, in_old_list: true });
@@ -208,8 +208,8 @@ impl VettedPackages {
 const PACKAGE_ID_CHARS_MAX: usize = 64;
 
 fn package_id(node: &Node<'_>, number: u32, text: &str) -> Result<String, DecodeError> {
-    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_');
-    if text.is_empty() || text.len() > PACKAGE_ID_CHARS_MAX || !text.chars().all(is_taken) {
+    let is_taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_');
+    if text.is_empty() || text.len() > PACKAGE_ID_CHARS_MAX || !text.bytes().all(is_taken) {
         let reason =
             format!("{text:?} is not a package id: expected 1 to {PACKAGE_ID_CHARS_MAX} letters, digits, ' -_'");
         return Err(node.error(number, DecodeErrorKind::ValueConversion(reason)));

@@ -67,7 +67,7 @@ pub fn mapping_tree(mapping: &Mapping) -> Tree {
     read_mapping(&bytes).map_or_else(|_| Tree::Value(hex::encode(&bytes)), |message| tree(&message))
 }
 
-fn tree(message: &Message) -> Tree {
+fn tree(message: &Message<'_>) -> Tree {
     if let Some(words) = words::of_message(message) {
         return Tree::Value(words);
     }
@@ -86,7 +86,7 @@ fn tree(message: &Message) -> Tree {
     Tree::Fields(computed.into_iter().chain(fields).collect())
 }
 
-fn value_tree(field: &Field, value: &Value) -> Tree {
+fn value_tree(field: &Field, value: &Value<'_>) -> Tree {
     match (value, field.kind) {
         (Value::Message(inner), _) => tree(inner),
         (Value::Number(number), kind) => Tree::Value(words::of_number(field.name, kind, *number)),

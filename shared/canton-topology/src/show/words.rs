@@ -31,7 +31,7 @@ pub fn duration(seconds: u64, nanos: u32) -> String {
 }
 
 /// Messages that are one value.
-pub(super) fn of_message(message: &Message) -> Option<String> {
+pub(super) fn of_message(message: &Message<'_>) -> Option<String> {
     let (seconds, nanos) = (message.number(1), message.number(2));
     let in_second = (0..1_000_000_000).contains(&nanos);
     match message.name() {

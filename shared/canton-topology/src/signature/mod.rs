@@ -171,8 +171,7 @@ impl Signature {
     /// # Errors
     /// The decoding error with its place.
     pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut unshown = Vec::new();
-        let message = wire::read(&SIGNATURE, bytes, 0, "signature", &mut unshown)?;
+        let message = wire::skim(&SIGNATURE, bytes, 0, "signature")?;
         Self::from_node(&Node::root(&message, "signature"))
     }
 

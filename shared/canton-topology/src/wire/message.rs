@@ -4,40 +4,95 @@ use std::fmt;
 
 use super::{
     DecodeError, DecodeErrorKind, Place,
-    schema::{Field, Kind, Label, Schema},
+    schema::{Field, Label, Schema},
 };
 
 /// A value of a field and where it began.
 #[derive(Clone, Debug)]
-pub struct Located {
+pub struct Located<'a> {
+    pub(super) number: u32,
     pub(super) offset: usize,
-    pub(super) value: Value,
+    pub(super) value: Value<'a>,
 }
 
 /// A value of a field.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum Value<'a> {
     /// A number of any width, sign-extended.
     Number(i64),
     /// A text.
-    Text(String),
+    Text(&'a str),
     /// Bytes.
-    Bytes(Vec<u8>),
+    Bytes(&'a [u8]),
     /// A message.
-    Message(Message),
+    Message(Message<'a>),
 }
 
-/// A message: for each field that stands there, its values in order.
+/// A message: for each field that stands there, its values in order. Texts and bytes stay where they were read.
 #[derive(Clone, Debug)]
-pub struct Message {
-    pub(super) schema: &'static Schema,
-    pub(super) offset: usize,
-    pub(super) fields: Vec<(u32, Vec<Located>)>,
+pub struct Message<'a> {
+    schema: &'static Schema,
+    offset: usize,
+    /// The fields that stand once, in no order.
+    single: Vec<Located<'a>>,
+    /// The values of the fields that may stand often, by number once the message is settled.
+    repeated: Vec<Located<'a>>,
+    is_settled: bool,
 }
 
-impl Message {
+impl<'a> Message<'a> {
     pub(super) fn empty(schema: &'static Schema, offset: usize) -> Self {
-        Self { schema, offset, fields: Vec::new() }
+        Self { schema, offset, single: Vec::new(), repeated: Vec::new(), is_settled: true }
+    }
+
+    pub(super) fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    /// Sets a field that stands once, and gives back what it was before.
+    pub(super) fn set(&mut self, value: Located<'a>) -> Option<Located<'a>> {
+        let before = self.take(value.number);
+        // The most frequent message of all, a vetted package, has one field.
+        if self.single.is_empty() {
+            self.single.reserve_exact(1);
+        }
+        self.single.push(value);
+        before
+    }
+
+    /// Takes a field that stands once out.
+    pub(super) fn take(&mut self, number: u32) -> Option<Located<'a>> {
+        let at = self.single.iter().position(|value| value.number == number)?;
+        Some(self.single.swap_remove(at))
+    }
+
+    /// Takes the member of its oneof out.
+    pub(super) fn take_member(&mut self) -> Option<Located<'a>> {
+        self.member().and_then(|number| self.take(number))
+    }
+
+    /// Adds a value of a field that may stand often. Until the message is settled, its values cannot be asked for.
+    pub(super) fn push(&mut self, value: Located<'a>) {
+        self.is_settled &= self.repeated.last().is_none_or(|last| last.number <= value.number);
+        self.repeated.push(value);
+    }
+
+    /// How many values were pushed. Not by field: nobody may search them before the message is settled.
+    pub(super) fn is_last_pushed(&self, number: u32) -> bool {
+        self.repeated.last().is_some_and(|last| last.number == number)
+    }
+
+    /// Orders what was pushed, here and below. Once, at the end: a message may be read in very many parts.
+    pub(super) fn settle(&mut self) {
+        if !self.is_settled {
+            self.repeated.sort_by_key(|value| value.number);
+            self.is_settled = true;
+        }
+        for value in self.single.iter_mut().chain(&mut self.repeated) {
+            if let Value::Message(inner) = &mut value.value {
+                inner.settle();
+            }
+        }
     }
 
     /// Where its content began.
@@ -46,24 +101,18 @@ impl Message {
     }
 
     /// The fields that it may have, ascending.
-    pub fn fields(&self) -> impl Iterator<Item = &'static Field> {
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
         self.schema.fields.iter()
     }
 
     /// The values of a field, in order; none where it is absent.
-    pub fn values(&self, number: u32) -> &[Located] {
-        self.fields.iter().find(|(other, _)| *other == number).map_or(&[], |(_, values)| values)
-    }
-
-    pub(super) fn values_mut(&mut self, number: u32) -> &mut Vec<Located> {
-        let at = match self.fields.binary_search_by_key(&number, |(other, _)| *other) {
-            Ok(at) => at,
-            Err(at) => {
-                self.fields.insert(at, (number, Vec::new()));
-                at
-            }
-        };
-        &mut self.fields[at].1
+    pub fn values(&self, number: u32) -> &[Located<'a>] {
+        if let Some(value) = self.single.iter().find(|value| value.number == number) {
+            return std::slice::from_ref(value);
+        }
+        let begin = self.repeated.partition_point(|value| value.number < number);
+        let end = self.repeated.partition_point(|value| value.number <= number);
+        &self.repeated[begin..end]
     }
 
     /// Canton's name for its kind, without the package.
@@ -76,69 +125,29 @@ impl Message {
         self.values(number).last().map_or(0, Located::number)
     }
 
+    /// Bytes; empty where the field is absent.
+    pub fn bytes(&self, number: u32) -> &'a [u8] {
+        self.values(number).last().map_or(&[], Located::bytes)
+    }
+
     /// The member of its oneof that stands there.
     pub fn member(&self) -> Option<u32> {
         let is_member = |number: u32| self.schema.field(number).is_some_and(|field| field.label == Label::OneOf);
-        self.fields.iter().find(|(number, values)| is_member(*number) && !values.is_empty()).map(|(n, _)| *n)
+        self.single.iter().map(|value| value.number).find(|number| is_member(*number))
     }
 
     /// Whether no field stands there.
     pub fn is_empty(&self) -> bool {
-        self.fields.iter().all(|(_, values)| values.is_empty())
+        self.single.is_empty() && self.repeated.is_empty()
     }
 
     /// The fields that stand there, ascending, with their values.
-    pub fn present(&self) -> impl Iterator<Item = (&'static Field, &[Located])> {
-        self.fields.iter().filter_map(|(number, values)| Some((self.schema.field(*number)?, values.as_slice())))
-    }
-
-    /// The canonical bytes: fields ascending, numbers packed, defaults left out, the shortest varints.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = super::Writer::default();
-        for (number, values) in &self.fields {
-            let Some(field) = self.schema.field(*number) else { continue };
-            let explicit = field.label != Label::Singular;
-            match field.kind {
-                Kind::Int32 | Kind::Enum(_) | Kind::Uint32 | Kind::Int64 | Kind::Bool => {
-                    let mut numbers = values.iter().map(Located::number).map(|n| written(field.kind, n));
-                    if field.label == Label::Repeated {
-                        writer.packed(*number, numbers);
-                    } else if let Some(value) = numbers.next_back().filter(|value| explicit || *value != 0) {
-                        writer.varint(*number, value);
-                    }
-                }
-                Kind::Text | Kind::Bytes | Kind::Retired | Kind::Message(_) => {
-                    for Located { value, .. } in values {
-                        match value {
-                            Value::Text(text) if explicit || !text.is_empty() => writer.bytes(*number, text.as_bytes()),
-                            Value::Bytes(bytes) if explicit || !bytes.is_empty() => writer.bytes(*number, bytes),
-                            Value::Message(message) => writer.bytes(*number, &message.encode()),
-                            Value::Text(_) | Value::Bytes(_) | Value::Number(_) => {}
-                        }
-                    }
-                }
-            }
-        }
-        writer.finish()
+    pub fn present(&self) -> impl Iterator<Item = (&'static Field, &[Located<'a>])> {
+        self.fields().map(|field| (field, self.values(field.number))).filter(|(_, values)| !values.is_empty())
     }
 }
 
-/// A number as its kind writes it: 32-bit unsigned ones without sign extension.
-pub(super) fn written(kind: Kind, number: i64) -> u64 {
-    match kind {
-        Kind::Uint32 => u64::from(number as u32),
-        Kind::Int32
-        | Kind::Enum(_)
-        | Kind::Int64
-        | Kind::Bool
-        | Kind::Text
-        | Kind::Bytes
-        | Kind::Retired
-        | Kind::Message(_) => number as u64,
-    }
-}
-
-impl Located {
+impl<'a> Located<'a> {
     /// Whether it is what an absent field of its kind reads as. A message that stands there never is.
     pub(super) fn is_default(&self) -> bool {
         match &self.value {
@@ -150,7 +159,7 @@ impl Located {
     }
 
     /// The value.
-    pub fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value<'a> {
         &self.value
     }
 
@@ -163,23 +172,23 @@ impl Located {
     }
 
     /// The text; empty where the value is none.
-    pub fn text(&self) -> &str {
-        match &self.value {
+    pub fn text(&self) -> &'a str {
+        match self.value {
             Value::Text(text) => text,
             Value::Number(_) | Value::Bytes(_) | Value::Message(_) => "",
         }
     }
 
     /// The bytes; empty where the value has none.
-    pub fn bytes(&self) -> &[u8] {
-        match &self.value {
+    pub fn bytes(&self) -> &'a [u8] {
+        match self.value {
             Value::Bytes(bytes) => bytes,
             Value::Number(_) | Value::Text(_) | Value::Message(_) => &[],
         }
     }
 
     /// The message, where the value is one.
-    pub fn message(&self) -> Option<&Message> {
+    pub fn message(&self) -> Option<&Message<'a>> {
         match &self.value {
             Value::Message(message) => Some(message),
             Value::Number(_) | Value::Text(_) | Value::Bytes(_) => None,
@@ -190,7 +199,7 @@ impl Located {
 /// A message on the way to its typed view: knows its own path, so that every error names the field.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
-    message: &'a Message,
+    message: &'a Message<'a>,
     parent: Option<&'a Node<'a>>,
     name: &'a str,
     index: Option<usize>,
@@ -198,12 +207,12 @@ pub struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// The outermost message, under a name of its own.
-    pub fn root(message: &'a Message, name: &'a str) -> Self {
+    pub fn root(message: &'a Message<'a>, name: &'a str) -> Self {
         Self { message, parent: None, name, index: None }
     }
 
     /// The message as it was read.
-    pub fn message(&self) -> &'a Message {
+    pub fn message(&self) -> &'a Message<'a> {
         self.message
     }
 
@@ -215,6 +224,11 @@ impl<'a> Node<'a> {
     /// Whether the field stands there.
     pub fn has(&self, number: u32) -> bool {
         !self.message.values(number).is_empty()
+    }
+
+    /// How many values of a field stand there.
+    pub fn count(&self, number: u32) -> usize {
+        self.message.values(number).len()
     }
 
     /// A number; 0 where the field is absent.
@@ -234,28 +248,22 @@ impl<'a> Node<'a> {
 
     /// A text; empty where the field is absent.
     pub fn text(&self, number: u32) -> &'a str {
-        self.texts(number).last().unwrap_or("")
+        self.message.values(number).last().map_or("", Located::text)
     }
 
     /// The texts of a repeated field.
     pub fn texts(&self, number: u32) -> impl Iterator<Item = &'a str> + 'a {
-        self.message.values(number).iter().filter_map(|located| match &located.value {
-            Value::Text(text) => Some(text.as_str()),
-            Value::Number(_) | Value::Bytes(_) | Value::Message(_) => None,
-        })
+        self.message.values(number).iter().map(Located::text)
     }
 
     /// Bytes; empty where the field is absent.
     pub fn bytes(&self, number: u32) -> &'a [u8] {
-        self.all_bytes(number).last().unwrap_or(&[])
+        self.message.bytes(number)
     }
 
     /// All bytes of a repeated field.
     pub fn all_bytes(&self, number: u32) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.message.values(number).iter().filter_map(|located| match &located.value {
-            Value::Bytes(bytes) => Some(bytes.as_slice()),
-            Value::Number(_) | Value::Text(_) | Value::Message(_) => None,
-        })
+        self.message.values(number).iter().map(Located::bytes)
     }
 
     /// The offset of the field's content, where it stands there.

@@ -4,6 +4,7 @@
 //! and merges repeated messages. The judge must be as lenient; a signer must not. So reading yields what Canton sees
 //! *and* collects, beside it, every place where the bytes say more than that.
 
+mod canonical;
 mod cursor;
 mod message;
 mod reader;
@@ -16,7 +17,7 @@ use thiserror::Error;
 
 pub use self::{
     message::{Located, Message, Node, Value},
-    reader::read,
+    reader::{read, skim},
     writer::Writer,
 };
 

@@ -2,8 +2,9 @@
 
 use super::{
     DecodeError, DecodeErrorKind, Place, Unshown, UnshownReason,
+    canonical::written,
     cursor::{Cursor, Tag},
-    message::{Located, Message, Value, written},
+    message::{Located, Message, Value},
     schema::{Field, Kind, Label, Schema},
 };
 
@@ -16,21 +17,38 @@ const UNSHOWN_MAX: usize = 100;
 ///
 /// # Errors
 /// [`DecodeErrorKind::Buffer`] with the place, where Canton's parser refuses.
-pub fn read(
+pub fn read<'a>(
     schema: &'static Schema,
-    bytes: &[u8],
+    bytes: &'a [u8],
     offset: usize,
     name: &str,
     unshown: &mut Vec<Unshown>,
-) -> Result<Message, DecodeError> {
+) -> Result<Message<'a>, DecodeError> {
     let mut message = Message::empty(schema, offset);
     let noted = unshown.len();
     let path = Path { parent: None, name };
     merge(&mut message, bytes, offset, &path, 0, unshown)?;
+    message.settle();
     // The net under the finer rules: whatever the view would not write back as it stood is not in the view.
     if unshown.len() == noted && message.encode() != bytes {
         unshown.push(Unshown { place: path.place(offset), reason: UnshownReason::NotCanonical });
     }
+    Ok(message)
+}
+
+/// Reads a message of which nobody needs to know what it does not show: an envelope, which nobody signs.
+///
+/// # Errors
+/// As [`read`].
+pub fn skim<'a>(
+    schema: &'static Schema,
+    bytes: &'a [u8],
+    offset: usize,
+    name: &str,
+) -> Result<Message<'a>, DecodeError> {
+    let mut message = Message::empty(schema, offset);
+    merge(&mut message, bytes, offset, &Path { parent: None, name }, 0, &mut Vec::new())?;
+    message.settle();
     Ok(message)
 }
 
@@ -61,9 +79,9 @@ impl Path<'_> {
 }
 
 /// Reads fields into a message that may hold some already: the parts of a message that stands there twice are merged.
-fn merge(
-    message: &mut Message,
-    bytes: &[u8],
+fn merge<'a>(
+    message: &mut Message<'a>,
+    bytes: &'a [u8],
     base: usize,
     path: &Path<'_>,
     depth: usize,
@@ -76,7 +94,7 @@ fn merge(
     let mut greatest = 0;
     while !cursor.is_at_end() {
         let tag = cursor.tag(path)?;
-        let field = message.schema.field(tag.number);
+        let field = message.schema().field(tag.number);
         let Some(field) = field.filter(|field| is_read(field, tag.wire)) else {
             skip(&mut cursor, field, &tag, path, depth, unshown)?;
             continue;
@@ -142,23 +160,23 @@ fn number_of(kind: Kind, raw: u64) -> i64 {
     }
 }
 
-fn read_number(
-    kind: Kind,
+fn read_number<'a>(
+    field: &Field,
     cursor: &mut Cursor<'_>,
     path: &Path<'_>,
     unshown: &mut Vec<Unshown>,
-) -> Result<Located, DecodeError> {
+) -> Result<Located<'a>, DecodeError> {
     let offset = cursor.offset();
     let raw = cursor.varint(path)?;
-    let number = number_of(kind, raw);
-    if written(kind, number) != raw {
+    let number = number_of(field.kind, raw);
+    if written(field.kind, number) != raw {
         path.note(offset, UnshownReason::TooWide, unshown);
     }
-    Ok(Located { offset, value: Value::Number(number) })
+    Ok(Located { number: field.number, offset, value: Value::Number(number) })
 }
 
 fn read_packed(
-    message: &mut Message,
+    message: &mut Message<'_>,
     field: &Field,
     cursor: &mut Cursor<'_>,
     path: &Path<'_>,
@@ -166,14 +184,14 @@ fn read_packed(
 ) -> Result<(), DecodeError> {
     let bytes = cursor.length_delimited(path)?;
     let mut inner = Cursor::new(bytes, cursor.offset() - bytes.len());
-    let values = message.values_mut(field.number);
-    if !values.is_empty() {
+    // A list in two parts that are not side by side has a field out of its order between them.
+    if message.is_last_pushed(field.number) {
         path.note(inner.offset(), UnshownReason::NotPacked, unshown);
     } else if bytes.is_empty() {
         path.note(inner.offset(), UnshownReason::WrittenDefault, unshown);
     }
     while !inner.is_at_end() {
-        values.push(read_number(field.kind, &mut inner, path, unshown)?);
+        message.push(read_number(field, &mut inner, path, unshown)?);
     }
     if let Some(offset) = inner.take_overlong() {
         path.note(offset, UnshownReason::Overlong, unshown);
@@ -181,73 +199,65 @@ fn read_packed(
     Ok(())
 }
 
-fn read_field(
-    message: &mut Message,
+fn read_field<'a>(
+    message: &mut Message<'a>,
     field: &'static Field,
-    cursor: &mut Cursor<'_>,
+    cursor: &mut Cursor<'a>,
     path: &Path<'_>,
     depth: usize,
     unshown: &mut Vec<Unshown>,
 ) -> Result<(), DecodeError> {
     let start = cursor.offset();
-    if field.label != Label::Repeated {
-        note_repetition(message, field, start, path, unshown);
+    let before = take_before(message, field);
+    if before.is_some() {
+        path.note(start, UnshownReason::Repeated, unshown);
     }
     let located = match field.kind {
         Kind::Int32 | Kind::Enum(_) | Kind::Uint32 | Kind::Int64 | Kind::Bool => {
             if field.label == Label::Repeated {
                 path.note(start, UnshownReason::NotPacked, unshown);
             }
-            read_number(field.kind, cursor, path, unshown)?
+            read_number(field, cursor, path, unshown)?
         }
         Kind::Text => {
             let bytes = cursor.length_delimited(path)?;
             let offset = cursor.offset() - bytes.len();
             let text = std::str::from_utf8(bytes).map_err(|_| path.broken(offset, "a text that is not UTF-8"))?;
-            Located { offset, value: Value::Text(text.to_owned()) }
+            Located { number: field.number, offset, value: Value::Text(text) }
         }
         Kind::Bytes | Kind::Retired => {
             let bytes = cursor.length_delimited(path)?;
-            Located { offset: cursor.offset() - bytes.len(), value: Value::Bytes(bytes.to_vec()) }
+            Located { number: field.number, offset: cursor.offset() - bytes.len(), value: Value::Bytes(bytes) }
         }
         Kind::Message(schema) => {
             let bytes = cursor.length_delimited(path)?;
             let offset = cursor.offset() - bytes.len();
-            // Only a singular message that stands there already is merged; a oneof's other member was dropped above.
-            let before = message.values_mut(field.number).pop_if(|_| field.label != Label::Repeated);
+            // A message that stands there already is merged with; another member of the oneof is forgotten.
             let mut inner = match before {
-                Some(Located { value: Value::Message(before), .. }) => before,
+                Some(Located { number, value: Value::Message(before), .. }) if number == field.number => before,
                 Some(_) | None => Message::empty(schema, offset),
             };
             merge(&mut inner, bytes, offset, path, depth + 1, unshown)?;
-            Located { offset, value: Value::Message(inner) }
+            Located { number: field.number, offset, value: Value::Message(inner) }
         }
     };
     if field.label == Label::Singular && located.is_default() {
         path.note(start, UnshownReason::WrittenDefault, unshown);
     }
-    let values = message.values_mut(field.number);
-    if field.label != Label::Repeated {
-        values.clear();
+    if field.label == Label::Repeated {
+        message.push(located);
+    } else {
+        message.set(located);
     }
-    values.push(located);
     Ok(())
 }
 
-/// A singular field again, or a second member of a oneof: Canton takes the last one.
-fn note_repetition(message: &mut Message, field: &Field, offset: usize, path: &Path<'_>, unshown: &mut Vec<Unshown>) {
-    let mut repeated = !message.values(field.number).is_empty();
-    if field.label == Label::OneOf {
-        let schema = message.schema;
-        message.fields.retain(|(number, values)| {
-            let rival = *number != field.number
-                && schema.field(*number).is_some_and(|other| other.label == Label::OneOf)
-                && !values.is_empty();
-            repeated |= rival;
-            !rival
-        });
-    }
-    if repeated {
-        path.note(offset, UnshownReason::Repeated, unshown);
+/// What stands there already of a field that may stand once, or of the oneof that it is a member of. Canton takes the
+/// last one.
+fn take_before<'a>(message: &mut Message<'a>, field: &Field) -> Option<Located<'a>> {
+    match field.label {
+        Label::Repeated => None,
+        Label::Singular | Label::Optional => message.take(field.number),
+        Label::OneOf => message.take_member(),
     }
 }

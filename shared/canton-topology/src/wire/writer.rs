@@ -51,16 +51,25 @@ impl Writer {
     }
 
     /// A number without a tag, as in front of each item of a delimited file.
-    pub fn raw(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    pub fn raw(&mut self, value: u64) {
+        write_varint(&mut self.bytes, value);
     }
 
     /// Bytes without a tag.
     pub fn append(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
+}
+
+pub(super) fn write_varint(into: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        into.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    into.push(value as u8);
+}
+
+pub(super) fn varint_length(value: u64) -> usize {
+    // Seven bits to a byte, and one byte for zero.
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
