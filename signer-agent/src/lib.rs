@@ -2,7 +2,9 @@
 
 pub mod actor;
 pub mod agent;
+pub mod cli;
 pub mod control;
 pub mod coordinator_link;
 pub mod folder;
+pub mod process;
 pub mod wanted;

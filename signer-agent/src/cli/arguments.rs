@@ -1,0 +1,268 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use canton_topology::{hash::TransactionHash, id::SynchronizerId};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::difference::DifferenceClass;
+
+/// One owner's signer agent.
+#[derive(Parser)]
+#[command(version, after_help = "Example: signer-agent --data alice list")]
+pub struct Arguments {
+    /// The owner's data folder.
+    #[arg(long, default_value = "signer-agent-data", global = true)]
+    pub data: PathBuf,
+    /// Answer as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Makes keys and a configuration.
+    #[command(after_help = "Example: signer-agent --data alice init --name alice --synchronizer sync::1220… \\\n           --participant http://127.0.0.1:5002")]
+    Init(Init),
+    /// Enrolls at a coordinator with the one string of its invitation.
+    #[command(after_help = "Example: signer-agent --data alice enroll countersign-enroll1/127.0.0.1:7400/…/…")]
+    Enroll(Enroll),
+    /// Prints the owner's own card and its code.
+    #[command(after_help = "Example: signer-agent --data alice card")]
+    Card,
+    /// The owner's local list of names and keys.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    Book(Book),
+    /// Runs the agent: follows the coordinator and its own participant until it is stopped.
+    #[command(after_help = "Example: signer-agent --data alice run --yes-to threshold-raise")]
+    Run(Run),
+    /// How the running agent is.
+    #[command(after_help = "Example: signer-agent --data alice status")]
+    Status,
+    /// Every case at a glance.
+    #[command(after_help = "Example: signer-agent --data alice list --json")]
+    List,
+    /// One case: what would change, who has signed, who is missing, what is alive.
+    #[command(after_help = "Example: signer-agent --data alice show 0198f0c1")]
+    Show(Case),
+    /// Wants a change.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice propose add-owner PARTY dora --threshold 3")]
+    Propose(Propose),
+    /// Signs what a case offers, after showing it.
+    #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
+    Approve(Approve),
+    /// Says no, with a reason.
+    #[command(after_help = "Example: signer-agent --data carol decline 0198f0c1 --reason 'not before the audit'")]
+    Decline(Reasoned),
+    /// Takes one's own intent back. Given signatures stay alive: see `void`.
+    #[command(after_help = "Example: signer-agent --data alice withdraw 0198f0c1 --reason 'wrong threshold'")]
+    Withdraw(Reasoned),
+    /// Wants the serials of a case consumed, so that its given signatures die.
+    #[command(after_help = "Example: signer-agent --data alice void 0198f0c1 --reason 'withdrawn'")]
+    Void(Reasoned),
+    /// Shows topology data in words: a transaction, a signed one, or a snapshot; raw, hex, base64 or gzip.
+    #[command(after_help = "Example: signer-agent inspect snapshot.gz")]
+    Inspect(Inspect),
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// The owner's name on its card: letters, digits, '-', '_', '.'.
+    #[arg(long)]
+    pub name: String,
+    /// The logical synchronizer that the keys are pinned to: NAME::FINGERPRINT.
+    #[arg(long)]
+    pub synchronizer: SynchronizerId,
+    /// The admin API of the owner's participant.
+    #[arg(long)]
+    pub participant: String,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+}
+
+#[derive(Args)]
+pub struct Passphrase {
+    /// Read the passphrase from this file descriptor instead of asking. 0 is the standard input.
+    #[arg(long, value_name = "FD")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct Enroll {
+    /// The string that `coordinator invite` printed.
+    pub invitation: String,
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+}
+
+#[derive(Subcommand)]
+pub enum Book {
+    /// Enters a card whose code was compared over a second path.
+    #[command(after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    Add(AddCard),
+    /// Prints the book.
+    #[command(after_help = "Example: signer-agent --data alice book list")]
+    List,
+    /// Takes an entry out.
+    #[command(after_help = "Example: signer-agent --data alice book remove bob")]
+    Remove {
+        /// The entry's name.
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub struct AddCard {
+    /// The card.
+    pub card: String,
+    /// The name to know it by; the card's own where absent.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The code that its owner read aloud; asked for where absent.
+    #[arg(long)]
+    pub code: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+    /// Sign without asking where the whole change is of exactly this class.
+    #[arg(long, value_enum)]
+    pub yes_to: Vec<Rule>,
+}
+
+/// A class of changes that a rule may permit. Nothing that adds, removes, lowers or came as bytes is among them.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Rule {
+    /// Thresholds grow, and nothing else changes.
+    ThresholdRaise,
+    /// What is active is said once more.
+    Unchanged,
+}
+
+impl From<Rule> for DifferenceClass {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::ThresholdRaise => Self::ThresholdRaise,
+            Rule::Unchanged => Self::Unchanged,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Case {
+    /// The case: its id, or enough of its beginning or end.
+    pub case: String,
+}
+
+#[derive(Args)]
+pub struct Approve {
+    #[command(flatten)]
+    pub case: Case,
+    /// The offer that was looked at; without it the difference is shown and asked about.
+    #[arg(long)]
+    pub offer: Option<String>,
+    /// Sign although this key signed that transaction for the same serial. Both stay usable.
+    #[arg(long, value_name = "HASH")]
+    pub release: Option<TransactionHash>,
+}
+
+#[derive(Args)]
+pub struct Reasoned {
+    #[command(flatten)]
+    pub case: Case,
+    /// Why; everybody sees it.
+    #[arg(long)]
+    pub reason: String,
+}
+
+#[derive(Args)]
+pub struct Why {
+    /// Why; everybody sees it.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    /// How long it may be signed, in hours.
+    #[arg(long, default_value_t = 24)]
+    pub hours: u64,
+}
+
+#[derive(Subcommand)]
+pub enum Propose {
+    /// A new decentralized party, in one call.
+    #[command(after_help = "Example: signer-agent --data alice propose create-party treasury --owner me --owner bob --owner carol \\\n           --threshold 2 --host me --host bob --host carol --confirmations 2 --key me --key bob --key-threshold 2")]
+    CreateParty(CreateParty),
+    /// One more owner.
+    #[command(after_help = "Example: signer-agent --data alice propose add-owner treasury::1220… dora --threshold 3")]
+    AddOwner {
+        /// The party, or its namespace.
+        party: String,
+        /// The new owner's name in the book.
+        owner: String,
+        /// How many owners must sign from then on.
+        #[arg(long)]
+        threshold: u32,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Other thresholds.
+    #[command(after_help = "Example: signer-agent --data alice propose change-thresholds treasury::1220… --owners 3")]
+    ChangeThresholds {
+        /// The party.
+        party: String,
+        /// How many owners must sign.
+        #[arg(long)]
+        owners: Option<u32>,
+        /// How many hosts must confirm.
+        #[arg(long)]
+        confirmations: Option<u32>,
+        /// How many of the party's keys must sign.
+        #[arg(long)]
+        keys: Option<u32>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Transactions as they are.
+    #[command(after_help = "Example: signer-agent --data alice propose raw transaction.hex")]
+    Raw {
+        /// Files of wrapped transactions: raw, hex or base64.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+#[derive(Args)]
+pub struct CreateParty {
+    /// The part of the party's id before `::`.
+    pub hint: String,
+    /// An owner: a name of the book, or `me`. Once for each.
+    #[arg(long = "owner", required = true)]
+    pub owners: Vec<String>,
+    /// How many owners must sign a change.
+    #[arg(long)]
+    pub threshold: u32,
+    /// A host: a name of the book, or `me`; `NAME=submission|confirmation|observation`, confirmation where absent.
+    #[arg(long = "host", required = true)]
+    pub hosts: Vec<String>,
+    /// How many hosts must confirm.
+    #[arg(long)]
+    pub confirmations: u32,
+    /// Whose party key signs for the party. Once for each.
+    #[arg(long = "key")]
+    pub keys: Vec<String>,
+    /// How many of these keys must sign.
+    #[arg(long, default_value_t = 0)]
+    pub key_threshold: u32,
+    #[command(flatten)]
+    pub why: Why,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    /// Files, or `-` for the standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}

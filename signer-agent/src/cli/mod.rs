@@ -1,0 +1,83 @@
+//! The command line: `init`, `enroll`, `card`, `book`, `run`, and the commands that reach the running agent.
+//!
+//! Every command takes `--json` and ends with 0 (done), 1 (error) or 2 (not yet).
+
+mod arguments;
+mod book;
+mod inspect;
+mod print;
+mod setup;
+mod talk;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Command};
+use crate::folder::Folder;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// 0
+    Done,
+    /// 2
+    NotYet,
+}
+
+/// Runs one command.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            // clap's own code for a wrong command line is 2, which means "not yet" here.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("signer-agent: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let json = arguments.json;
+    match runtime.block_on(command(arguments)) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::NotYet) => ExitCode::from(2),
+        Err(error) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            } else {
+                eprintln!("signer-agent: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn command(arguments: Arguments) -> anyhow::Result<End> {
+    let Arguments { data, json, command } = arguments;
+    if let Command::Inspect(inspect) = &command {
+        return inspect::run(inspect, json);
+    }
+    let folder = Folder::open(&data)?;
+    match command {
+        Command::Init(init) => setup::init(&folder, &init, json).await,
+        Command::Enroll(enroll) => setup::enroll(&folder, &enroll, json).await,
+        Command::Card => book::card(&folder, json),
+        Command::Book(command) => book::run(&folder, &command, json),
+        Command::Run(run) => setup::run(folder, &run).await,
+        Command::Inspect(_) => Ok(End::Done),
+        Command::Status
+        | Command::List
+        | Command::Show(_)
+        | Command::Propose(_)
+        | Command::Approve(_)
+        | Command::Decline(_)
+        | Command::Withdraw(_)
+        | Command::Void(_) => talk::run(&folder, &command, json).await,
+    }
+}

@@ -1,0 +1,318 @@
+//! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
+//! and posts what it signed until the coordinator has it.
+
+use std::time::Duration;
+
+use canton_client::participant::{Options, Participant};
+use canton_topology::{
+    id::{Namespace, ParticipantId},
+    judge::{Verdict, Verifier, replay},
+    state::{State, StaticParameters},
+};
+use custody::{
+    journal::Journal,
+    keys::{KeyBackend as _, Purpose, encrypted_file::EncryptedFile},
+};
+use protocol::{
+    difference::DifferenceClass,
+    identity::{IdentityCertificate, IdentityPublicKey},
+    statement::{SignStatements as _, Statement},
+    verify::Me,
+};
+use tokio::{
+    io::BufReader,
+    net::UnixStream,
+    sync::{mpsc, oneshot},
+};
+use tracing::{info, warn};
+
+use crate::{
+    actor::{Actor, Message},
+    agent::Agent,
+    control::{self, Answer, Request},
+    coordinator_link::{Link, LinkError},
+    folder::{Config, Folder, Seen},
+};
+
+/// How often the participant's topology is looked at.
+const TOPOLOGY_EVERY: Duration = Duration::from_millis(250);
+/// How long an inbox request waits for something new.
+const INBOX_WAIT: Duration = Duration::from_secs(20);
+/// How long after a failure something is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How often a rule is asked whether it permits something that waits.
+const RULES_EVERY: Duration = Duration::from_millis(500);
+/// How long a command waits for the coordinator to take what it made.
+const POST_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the running agent is made of.
+pub struct Process {
+    /// Its folder.
+    pub folder: Folder,
+    /// Its opened keys.
+    pub keys: EncryptedFile,
+    /// What rules permit.
+    pub rules: Vec<DifferenceClass>,
+}
+
+/// Runs until the process is told to stop.
+///
+/// # Errors
+/// Where it cannot begin: configuration, enrolment, journal, socket.
+pub async fn run(process: Process) -> anyhow::Result<()> {
+    let Process { folder, keys, rules } = process;
+    let (config, enrolment) = (folder.config()?, folder.enrolment()?);
+    let journal = Journal::open(&folder.journal())?;
+    let link = Link::new(&enrolment)?;
+    let node = Participant::new(&Options { address: config.participant.clone(), timeout: Duration::from_secs(10) })?;
+    let identity = keys.identity();
+    let me = Me {
+        owner: Namespace::from(keys.namespace_key().fingerprint()),
+        identity: identity.identity(),
+        keys: keys.keys().into_iter().filter(|info| info.purpose != Purpose::Identity).map(|info| info.public).collect(),
+        host: None,
+        synchronizer: config.synchronizer.clone(),
+    };
+    let mut agent = Agent::new(me, Box::new(identity), enrolment.coordinator, folder.book()?, rules);
+    for entry in directory(&link).await {
+        agent.admit(entry.0, entry.1);
+    }
+    let mut cursor = 0;
+    for seen in folder.seen()? {
+        agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
+        cursor = seen.sequence;
+    }
+    let host = folder.card()?.host.map(|id| (node.clone(), id));
+    let listener = control::listen(&folder.socket())?;
+    let (sender, inbox) = mpsc::channel(256);
+    let actor = Actor {
+        agent,
+        journal,
+        backends: vec![Box::new(keys)],
+        participant: host,
+        folder: folder.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
+    info!(socket = %folder.socket().display(), "the agent runs");
+    let shell = Shell { sender, link, folder };
+    tokio::spawn(shell.clone().follow_inbox(cursor));
+    tokio::spawn(shell.clone().follow_topology(node, config));
+    tokio::spawn(shell.clone().follow_rules());
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                tokio::spawn(shell.clone().serve(stream));
+            }
+            () = stopped() => break,
+        }
+    }
+    info!("the agent stops");
+    Ok(())
+}
+
+async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Whoever is enrolled and whose certificate verifies.
+async fn directory(link: &Link) -> Vec<(IdentityPublicKey, Namespace)> {
+    match link.directory().await {
+        Ok(directory) => directory
+            .owners
+            .iter()
+            .filter_map(|entry| IdentityCertificate::parse(&entry.certificate.0).ok())
+            .map(|certificate| (certificate.identity(), certificate.owner()))
+            .collect(),
+        Err(error) => {
+            warn!(%error, "the directory of owners was not read");
+            Vec::new()
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Shell {
+    sender: mpsc::Sender<Message>,
+    link: Link,
+    folder: Folder,
+}
+
+impl Shell {
+    async fn tell(&self, message: Message) {
+        // The thread ends with the process alone.
+        let _ = self.sender.send(message).await;
+    }
+
+    async fn follow_inbox(self, mut cursor: u64) {
+        loop {
+            match self.link.inbox(cursor, INBOX_WAIT).await {
+                Ok(inbox) => {
+                    for entry in inbox.entries {
+                        let seen = Seen {
+                            sequence: entry.sequence,
+                            position: entry.position,
+                            statement: entry.statement,
+                        };
+                        if !self.take(&seen).await {
+                            break;
+                        }
+                        cursor = seen.sequence;
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, "the inbox was not read");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    /// Takes one statement; `false` where it must come again.
+    async fn take(&self, seen: &Seen) -> bool {
+        let statement = match Statement::parse(&seen.statement.0) {
+            Ok(statement) => statement,
+            Err(error) => {
+                warn!(%error, sequence = seen.sequence, "ALARM: the coordinator sent something that is no statement");
+                return true;
+            }
+        };
+        for attempt in 0..2 {
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Statement { statement: statement.clone(), position: seen.position, reply };
+            self.tell(message).await;
+            match answer.await {
+                Ok(Ok(())) => break,
+                // A speaker who enrolled after we did: look the directory up, once.
+                Ok(Err(_)) if attempt == 0 => self.tell(Message::Directory(directory(&self.link).await)).await,
+                Ok(Err(error)) => {
+                    warn!(%error, sequence = seen.sequence, "ALARM: a statement does not belong where it was put");
+                    return true;
+                }
+                Err(_) => return false,
+            }
+        }
+        if let Err(error) = self.folder.keep_seen(seen) {
+            warn!(%error, "a statement was not kept; it will be asked for again");
+            tokio::time::sleep(RETRY_AFTER).await;
+            return false;
+        }
+        true
+    }
+
+    async fn follow_topology(self, node: Participant, config: Config) {
+        let mut verifier = Verifier::default();
+        let mut last = None;
+        loop {
+            match read_topology(&node, &config, &mut verifier, &mut last).await {
+                Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
+                Ok(None) => {}
+                Err(error) => warn!(%error, "topology was not read"),
+            }
+            tokio::time::sleep(TOPOLOGY_EVERY).await;
+        }
+    }
+
+    async fn follow_rules(self) {
+        loop {
+            tokio::time::sleep(RULES_EVERY).await;
+            let (reply, answer) = oneshot::channel();
+            self.tell(Message::Rules(reply)).await;
+            for statement in answer.await.unwrap_or_default() {
+                if let Err(error) = self.post(&statement).await {
+                    warn!(%error, "an approval was not posted; it will be made again");
+                }
+            }
+        }
+    }
+
+    /// Posts a statement, again and again while the coordinator cannot be reached, and waits until it stands in the
+    /// agent's own copy of the case.
+    async fn post(&self, statement: &Statement) -> Result<(), LinkError> {
+        let until = tokio::time::Instant::now() + POST_WITHIN;
+        loop {
+            match self.link.post_statement(statement).await {
+                Ok(_) => return Ok(()),
+                Err(error @ (LinkError::Refused(_) | LinkError::Tls(_))) => return Err(error),
+                Err(error) if tokio::time::Instant::now() > until => return Err(error),
+                Err(error) => {
+                    warn!(%error, "not posted yet");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(self, stream: UnixStream) {
+        let mut stream = BufReader::new(stream);
+        match control::receive(&mut stream).await {
+            Ok(Some(request)) => {
+                let answer = self.answer(request).await;
+                let _ = control::send(&mut stream, &answer).await;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let _ = control::send(&mut stream, &Answer::failed("Request", error)).await;
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::Request { request, reply }).await;
+        let Ok((answer, statement)) = answer.await else {
+            return Answer::failed("Stopped", "the agent is stopping");
+        };
+        let Some(statement) = statement else { return answer };
+        match self.post(&statement).await {
+            Ok(()) => answer,
+            Err(LinkError::Refused(problem)) => Answer::failed(&problem.kind, problem.detail),
+            Err(error) => Answer::NotYet {
+                reason: format!("it is made and recorded, but not posted: {error}; say it again later"),
+            },
+        }
+    }
+}
+
+/// Where topology stood when it was read last: how many rows, and the last one's hash.
+type Mark = (usize, Option<[u8; 34]>);
+
+/// The agent's own replay of its participant's signed rows; `None` where nothing changed.
+async fn read_topology(
+    node: &Participant,
+    config: &Config,
+    verifier: &mut Verifier,
+    last: &mut Option<Mark>,
+) -> anyhow::Result<Option<State>> {
+    let items = node.topology(&config.synchronizer).await?;
+    let mark = (items.len(), items.last().map(|item| *item.transaction.transaction.hash().as_bytes()));
+    if last.as_ref() == Some(&mark) {
+        return Ok(None);
+    }
+    let synchronizer = node.synchronizer(&config.synchronizer).await?;
+    let mut state = State::new(synchronizer, StaticParameters::default());
+    for (index, verdict) in replay(&mut state, verifier, &items).iter().enumerate() {
+        if let Verdict::Rejected(rejection) = verdict {
+            anyhow::bail!("ALARM: row {index} of the participant is not one that Canton accepts: {rejection}");
+        }
+    }
+    *last = Some(mark);
+    Ok(Some(state))
+}
+
+/// Who a participant is, for the owner's card.
+///
+/// # Errors
+/// Where it cannot be asked.
+pub async fn participant_id(address: &str) -> anyhow::Result<ParticipantId> {
+    let node = Participant::new(&Options { address: address.to_owned(), timeout: Duration::from_secs(10) })?;
+    Ok(node.id().await?)
+}
