@@ -16,6 +16,7 @@ pub mod key;
 pub mod mapping;
 pub mod planner;
 pub mod rejection;
+mod rewind;
 pub mod show;
 pub mod signature;
 pub mod snapshot;
