@@ -12,6 +12,7 @@ use canton_topology::{
     transaction::{Operation, Serial, Transaction},
 };
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::plan::subject;
 
@@ -82,6 +83,26 @@ pub struct Difference {
     pub unchanged: Vec<(Fact, String)>,
 }
 
+impl Difference {
+    /// The difference in lines for people: what changes first, then what stays.
+    pub fn lines(&self) -> Vec<String> {
+        let before = self.serial_before.map_or_else(|| "new".to_owned(), |serial| format!("serial {serial}"));
+        let mut lines =
+            vec![format!("{} {}: {before} -> serial {}", self.kind, show::escaped(&self.subject), self.serial_after)];
+        if self.operation == Operation::Remove {
+            lines.push("  is removed".to_owned());
+        }
+        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), show::escaped);
+        for change in &self.changes {
+            lines.push(format!("  {}: {} -> {}", change.fact, value(&change.before), value(&change.after)));
+        }
+        for (fact, value) in self.unchanged.iter().filter(|(fact, _)| *fact != Fact::Stands) {
+            lines.push(format!("  {fact}: {} (unchanged)", show::escaped(value)));
+        }
+        lines
+    }
+}
+
 /// What a transaction would change on this topology.
 pub fn difference(transaction: &Transaction, state: &State) -> Difference {
     let active = state.active(&transaction.unique_key());
@@ -112,6 +133,17 @@ pub fn difference(transaction: &Transaction, state: &State) -> Difference {
         changes,
         unchanged,
     }
+}
+
+/// What each of these transactions would change, with those before it taken for accepted.
+pub fn differences(transactions: &[Transaction], state: &State) -> Vec<Difference> {
+    let mut scratch = state.clone();
+    let mut all = Vec::new();
+    for transaction in transactions {
+        all.push(difference(transaction, &scratch));
+        scratch.assume(transaction);
+    }
+    all
 }
 
 /// Everything that a transaction says.
@@ -167,7 +199,8 @@ fn of_key(key: &SigningPublicKey) -> String {
     format!("{} for {}", key.spec().name(), usages.join(" + "))
 }
 
-/// What kind of difference an offer makes, as far as a rule may permit it without a human.
+/// What kind of difference an offer makes, as far as a rule may permit it without a human. What adds or removes
+/// anybody, lowers a threshold, came as raw bytes or from strangers has no class of its own, so that no rule can name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceClass {
@@ -179,15 +212,51 @@ pub enum DifferenceClass {
     Other,
 }
 
+/// The text is not a class that a rule may permit.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is not a class that a rule may permit; there are threshold-raise and unchanged, all else takes a human")]
+pub struct NotAClass(pub String);
+
 impl DifferenceClass {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ThresholdRaise => "threshold-raise",
+            Self::Unchanged => "unchanged",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether a rule may permit it at all.
+    pub fn is_permissible_by_rule(self) -> bool {
+        match self {
+            Self::ThresholdRaise | Self::Unchanged => true,
+            Self::Other => false,
+        }
+    }
+
     /// The class of these differences together.
     pub fn of(differences: &[Difference]) -> Self {
-        let adds = differences.iter().all(|difference| difference.operation == Operation::AddReplace);
+        let replaces = |one: &Difference| one.operation == Operation::AddReplace && one.serial_before.is_some();
+        if differences.is_empty() || !differences.iter().all(replaces) {
+            return Self::Other;
+        }
         let changes = || differences.iter().flat_map(|difference| &difference.changes);
-        if adds && changes().next().is_none() {
+        if changes().next().is_none() {
             return Self::Unchanged;
         }
-        if adds && changes().all(raises) { Self::ThresholdRaise } else { Self::Other }
+        if changes().all(raises) { Self::ThresholdRaise } else { Self::Other }
+    }
+}
+
+impl std::str::FromStr for DifferenceClass {
+    type Err = NotAClass;
+
+    fn from_str(text: &str) -> Result<Self, NotAClass> {
+        [Self::ThresholdRaise, Self::Unchanged]
+            .into_iter()
+            .find(|class| class.name() == text)
+            .ok_or_else(|| NotAClass(text.to_owned()))
     }
 }
 

@@ -21,14 +21,17 @@ impl Directory {
         Self { coordinator, owners: BTreeMap::new() }
     }
 
-    /// Enters an owner whose namespace key certified its identity key.
-    pub fn enroll(&mut self, certificate: &IdentityCertificate) {
-        self.admit(certificate.identity(), certificate.owner());
+    /// Enters an owner whose namespace key certified its identity key. `false` where the key speaks for another owner.
+    pub fn enroll(&mut self, certificate: &IdentityCertificate) -> bool {
+        self.admit(certificate.identity(), certificate.owner())
     }
 
     /// Enters an identity key that the caller believes for a reason of its own, such as its book.
-    pub fn admit(&mut self, identity: IdentityPublicKey, owner: Namespace) {
-        self.owners.insert(identity, owner);
+    ///
+    /// A key that speaks for one owner never comes to speak for another, nor the coordinator's for any: `false` then,
+    /// and nothing changes. Otherwise an owner could certify somebody else's key as its own, and so silence it.
+    pub fn admit(&mut self, identity: IdentityPublicKey, owner: Namespace) -> bool {
+        identity != self.coordinator && *self.owners.entry(identity).or_insert_with(|| owner.clone()) == owner
     }
 
     /// The key with which the coordinator signs offers and outcomes.

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod book;
 pub mod case;
+pub mod danger;
 pub mod difference;
 pub mod directory;
 pub mod encoding;
@@ -16,6 +17,7 @@ pub mod life;
 pub mod limits;
 pub mod merge;
 pub mod plan;
+pub mod principal;
 pub mod refusal;
 pub mod registry;
 pub mod statement;

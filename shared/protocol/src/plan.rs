@@ -2,11 +2,17 @@
 //! coordinator, who offers, and for every agent, who plans again before it signs.
 
 use canton_topology::{
+    Timestamp,
     hash::{TransactionHash, UniqueKey},
     id::{IdError, Namespace, PartyId},
-    mapping::Mapping,
+    judge::{Verdict, Verifier, next_serial},
+    key::SigningPublicKey,
+    mapping::{DecentralizedNamespaceDefinition, Mapping, NamespaceDelegation, PartyToParticipant, party_key},
+    planner,
+    rejection::Rejection,
+    signature::Signature,
     state::State,
-    transaction::{Operation, Serial, Transaction},
+    transaction::{Operation, Serial, SignedTransaction, Transaction},
     wire::DecodeError,
 };
 use serde::{Deserialize, Serialize};
@@ -83,6 +89,16 @@ pub enum PlanError {
         /// What.
         what: String,
     },
+    /// The synchronizer would refuse it whoever signs it.
+    #[error("transaction {index}: the synchronizer would refuse it, whoever signs it ({name}): {reason}")]
+    WouldBeRejected {
+        /// Which transaction of the plan.
+        index: usize,
+        /// Canton's name for it.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A slot cannot be consumed by repeating what is active.
     #[error("slot {unique_key} serial {serial}: {reason}")]
     CannotVoid {
@@ -111,7 +127,45 @@ pub fn plan(intent: &Intent, state: &State) -> Result<Plan, PlanError> {
         Change::Void(change) => workflow::void::plan(change, state)?,
     };
     in_range("transactions", transactions.len() as u64, 1, limits::TRANSACTIONS_PER_PROPOSAL_MAX as u64, "")?;
+    would_be_judged(intent, &transactions, state)?;
     Ok(Plan { base: base_of(&transactions, state), transactions })
+}
+
+/// Nobody should be asked to sign what the synchronizer refuses whoever signs it: a host that is not there, a key that
+/// was revoked, an upgrade that freezes topology.
+fn would_be_judged(intent: &Intent, transactions: &[Transaction], state: &State) -> Result<(), PlanError> {
+    let mut scratch = state.clone();
+    for (index, transaction) in transactions.iter().enumerate() {
+        if let Some(rejection) = obstacle(transaction, &scratch, intent.created_at) {
+            let (name, reason) = (rejection.name().to_owned(), rejection.to_string());
+            return Err(PlanError::WouldBeRejected { index, name, reason });
+        }
+        scratch.assume(transaction);
+    }
+    Ok(())
+}
+
+/// Why the synchronizer would refuse a transaction for another reason than its signatures.
+fn obstacle(transaction: &Transaction, state: &State, now: Timestamp) -> Option<Rejection> {
+    // Whether a removed root was ever published is judged by its signer; everything else looks at no signature.
+    let signature = |key: &SigningPublicKey| Signature::new_ed25519([0; 64], key.fingerprint());
+    let signatures = match transaction.mapping() {
+        Mapping::NamespaceDelegation(delegation) if delegation.is_root() => vec![signature(&delegation.target)],
+        _ => Vec::new(),
+    };
+    let unsigned = SignedTransaction::new(transaction.clone(), signatures, false);
+    let verdict = planner::would_accept(state, &mut Verifier::default(), &[unsigned], now).pop();
+    match verdict {
+        Some(Verdict::Rejected(
+            Rejection::NoDelegationFoundForKeys { .. }
+            | Rejection::NotAuthorizedByNamespaceKey
+            | Rejection::NotFullyAuthorized { .. }
+            | Rejection::SignatureCheckFailed { .. },
+        ))
+        | Some(Verdict::Active { .. } | Verdict::Proposal { .. })
+        | None => None,
+        Some(Verdict::Rejected(rejection)) => Some(rejection),
+    }
 }
 
 /// The active rows that the transactions build on.
@@ -149,7 +203,7 @@ pub(crate) fn decode_error(field: &str, error: &DecodeError) -> PlanError {
 /// The next transaction of a mapping's chain.
 pub(crate) fn next(state: &State, mapping: Mapping) -> Result<Transaction, PlanError> {
     let what = || format!("{} {}", mapping.code().name(), subject(&mapping));
-    let serial = canton_topology::judge::next_serial(state, &mapping.unique_key());
+    let serial = next_serial(state, &mapping.unique_key());
     let serial = serial.ok_or_else(|| PlanError::ChainEnded { what: what() })?;
     Ok(Transaction::build(Operation::AddReplace, serial, &mapping))
 }
@@ -179,18 +233,15 @@ pub fn subject(mapping: &Mapping) -> String {
 pub(crate) fn definition<'a>(
     state: &'a State,
     namespace: &Namespace,
-) -> Result<&'a canton_topology::mapping::DecentralizedNamespaceDefinition, PlanError> {
+) -> Result<&'a DecentralizedNamespaceDefinition, PlanError> {
     state
         .definition(namespace)
         .ok_or_else(|| PlanError::NotFound { what: format!("the decentralized namespace {namespace}") })
 }
 
 /// The active mapping of a party.
-pub(crate) fn party<'a>(
-    state: &'a State,
-    party: &PartyId,
-) -> Result<&'a canton_topology::mapping::PartyToParticipant, PlanError> {
-    let row = state.active(&canton_topology::mapping::party_key(party));
+pub(crate) fn party<'a>(state: &'a State, party: &PartyId) -> Result<&'a PartyToParticipant, PlanError> {
+    let row = state.active(&party_key(party));
     let row = row.filter(|row| row.transaction.operation() == Operation::AddReplace);
     match row.map(|row| row.transaction.mapping()) {
         Some(Mapping::PartyToParticipant(mapping)) => Ok(mapping),
@@ -199,11 +250,8 @@ pub(crate) fn party<'a>(
 }
 
 /// The root delegation of an owner, where it has none yet.
-pub(crate) fn root_of(
-    state: &State,
-    key: &canton_topology::key::SigningPublicKey,
-) -> Result<Option<Transaction>, PlanError> {
-    let delegation = canton_topology::mapping::NamespaceDelegation::root(key.clone());
+pub(crate) fn root_of(state: &State, key: &SigningPublicKey) -> Result<Option<Transaction>, PlanError> {
+    let delegation = NamespaceDelegation::root(key.clone());
     if state.has_root(&delegation.namespace) {
         return Ok(None);
     }

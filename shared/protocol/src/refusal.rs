@@ -1,25 +1,40 @@
-//! An agent's reasoned no. Data, not an error: the other side is wrong, and is told how.
+//! An agent's reasoned no. Data, not an error: the other side is wrong, and is told what is there, what was expected and
+//! how to go on.
 
 use canton_topology::{
+    Timestamp,
     hash::TransactionHash,
     id::{Namespace, SynchronizerId},
+    show::moment,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{difference::Fact, plan::PlanError, statement::StatementHash};
+use crate::{plan::PlanError, statement::StatementHash};
 
 /// Why an agent does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(tag = "refusal", rename_all = "kebab-case")]
 pub enum Refusal {
     /// There is no offer to sign.
-    #[error("the case has no offer")]
+    #[error("the case has no offer yet; wait until the coordinator makes one")]
     NoOffer,
     /// The intent is for a synchronizer that this agent is not pinned to.
-    #[error("the intent is for synchronizer {found}; this agent is pinned to {pinned}")]
+    #[error(
+        "the intent is for synchronizer {found}; this agent's keys are pinned to {pinned}; propose it to owners there"
+    )]
     OtherSynchronizer {
         /// Where the intent points.
+        found: SynchronizerId,
+        /// Where this agent signs.
+        pinned: SynchronizerId,
+    },
+    /// The topology that the agent is shown is another synchronizer's.
+    #[error(
+        "this agent's topology is that of synchronizer {found}; its keys are pinned to {pinned}; look at its participant"
+    )]
+    OtherTopology {
+        /// Whose topology it is.
         found: SynchronizerId,
         /// Where this agent signs.
         pinned: SynchronizerId,
@@ -35,16 +50,34 @@ pub enum Refusal {
         identity: String,
     },
     /// The deadline has passed.
-    #[error("the deadline of the intent has passed")]
-    DeadlinePassed,
+    #[error(
+        "the deadline of the intent, {at}, has passed: it is {clock} here; propose it again",
+        at = moment(*deadline),
+        clock = moment(*now)
+    )]
+    DeadlinePassed {
+        /// The deadline.
+        deadline: Timestamp,
+        /// This agent's time.
+        now: Timestamp,
+    },
     /// The intent comes from the future.
-    #[error("the intent was made in the future, by this agent's clock; compare the clocks")]
-    FromTheFuture,
+    #[error(
+        "the intent was made at {at}, and it is {clock} here; compare the clocks of both machines",
+        at = moment(*created_at),
+        clock = moment(*now)
+    )]
+    FromTheFuture {
+        /// When it was made, by the proposer's clock.
+        created_at: Timestamp,
+        /// This agent's time.
+        now: Timestamp,
+    },
     /// The proposer took it back.
-    #[error("the proposer has withdrawn the intent")]
+    #[error("the proposer has withdrawn the intent; what was signed before lives on, see its live signatures")]
     Withdrawn,
     /// This agent is frozen.
-    #[error("this agent is frozen by its owner")]
+    #[error("this agent is frozen by its owner; nothing is signed until it is thawed")]
     Frozen,
     /// The bytes say more than the view shows.
     #[error("transaction {index}: {place}: {reason}; nothing may be signed that is not shown")]
@@ -56,18 +89,34 @@ pub enum Refusal {
         /// What is there.
         reason: String,
     },
+    /// The base does not fit the transactions.
+    #[error("base row {row}: {found}; the transactions touch {expected} there; the coordinator should offer anew")]
+    BaseMismatch {
+        /// Which row.
+        row: usize,
+        /// The unique key that the transactions touch; `nothing` where they touch no further one.
+        expected: String,
+        /// The unique key of the row; `nothing` where there is no such row.
+        found: String,
+    },
     /// The offer builds on a base that is gone.
-    #[error("transaction {index} builds on a base that has changed since; the proposer should ask again")]
+    #[error(
+        "transaction {index} builds on {claimed}, and active here is {seen}; the proposer should look again and ask again"
+    )]
     StaleBase {
         /// Which transaction of the offer.
         index: usize,
+        /// Serial and hash that the offer builds on; `nothing` for none.
+        claimed: String,
+        /// Serial and hash that are active here; `nothing` for none.
+        seen: String,
     },
     /// The serial is not the next one.
     #[error("transaction {index} has serial {found}; the next one is {expected}")]
     SerialNotNext {
         /// Which transaction of the offer.
         index: usize,
-        /// The next one.
+        /// The next one; 0 where the chain is at its end.
         expected: u32,
         /// The one that it has.
         found: u32,
@@ -96,26 +145,38 @@ pub enum Refusal {
         found: String,
     },
     /// A change that the intent does not name.
-    #[error("transaction {index} would change {fact}, which the intent does not name")]
+    #[error("transaction {index} would make {field} {found}; by the intent it is {expected}")]
     OutsideFrame {
         /// Which transaction of the offer.
         index: usize,
         /// What would change.
-        fact: Fact,
+        field: String,
+        /// What the intent, or what stands today, says.
+        expected: String,
+        /// What the transaction says.
+        found: String,
+    },
+    /// Something that the intent names is not done.
+    #[error("the intent names {what}; no transaction of the offer does it")]
+    FrameNotFilled {
+        /// What.
+        what: String,
     },
     /// A principal that nobody introduced.
     #[error("{what} {id} is not in the book; enter the card of who it belongs to with `book add`")]
     UnknownPrincipal {
-        /// Owner, host or key.
+        /// Owner, host, node or key.
         what: String,
         /// Which.
         id: String,
     },
     /// None of this agent's keys has anything to sign.
-    #[error("none of this agent's keys counts for this offer")]
+    #[error("none of this agent's keys counts for what is still open in this offer")]
     NothingToSign,
     /// The coordinator shows another history than before.
-    #[error("the coordinator shows a history of this case that contradicts the one it showed before")]
+    #[error(
+        "the coordinator shows a history of this case that contradicts the one it showed before; keep both, and compare heads with the other owners"
+    )]
     ForkedHistory,
     /// A void that does not kill what it says.
     #[error("the void does not name what is alive: {reason}")]
@@ -147,18 +208,21 @@ impl Refusal {
         match self {
             Self::NoOffer => "NoOffer",
             Self::OtherSynchronizer { .. } => "OtherSynchronizer",
+            Self::OtherTopology { .. } => "OtherTopology",
             Self::UnknownProposer { .. } => "UnknownProposer",
-            Self::DeadlinePassed => "DeadlinePassed",
-            Self::FromTheFuture => "FromTheFuture",
+            Self::DeadlinePassed { .. } => "DeadlinePassed",
+            Self::FromTheFuture { .. } => "FromTheFuture",
             Self::Withdrawn => "Withdrawn",
             Self::Frozen => "Frozen",
             Self::NotShown { .. } => "NotShown",
+            Self::BaseMismatch { .. } => "BaseMismatch",
             Self::StaleBase { .. } => "StaleBase",
             Self::SerialNotNext { .. } => "SerialNotNext",
             Self::Unplannable(_) => "Unplannable",
             Self::PlanLength { .. } => "PlanLength",
             Self::PlanMismatch { .. } => "PlanMismatch",
             Self::OutsideFrame { .. } => "OutsideFrame",
+            Self::FrameNotFilled { .. } => "FrameNotFilled",
             Self::UnknownPrincipal { .. } => "UnknownPrincipal",
             Self::NothingToSign => "NothingToSign",
             Self::ForkedHistory => "ForkedHistory",

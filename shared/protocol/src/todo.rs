@@ -5,6 +5,7 @@ use canton_topology::{Timestamp, id::Namespace, state::State, transaction::Signe
 use crate::{
     case::Case,
     life::{Standing, Status},
+    statement::{OutcomeResult, StatementHash},
 };
 
 /// One thing to be done.
@@ -26,15 +27,17 @@ pub enum Step {
     Watch,
 }
 
-/// What is to be done now. `retry_after` is how long, in microseconds, a submission is left alone before it is
-/// repeated.
+/// What is to be done now. `retry_after` is how long, in microseconds, the last submission is left alone before it is
+/// repeated; the caller lets it grow.
 pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timestamp, retry_after: i64) -> Vec<Step> {
     match &standing.status {
         Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
         Status::Ready => submit(standing),
-        Status::Submitted if is_stale(case, now, retry_after) => submit(standing),
+        Status::Submitted if case.offer().is_some_and(|offered| is_stale(case, offered.hash, now, retry_after)) => {
+            submit(standing)
+        }
         Status::Submitted => vec![Step::Watch],
         Status::Effective { .. }
         | Status::Superseded { .. }
@@ -56,12 +59,14 @@ fn submit(standing: &Standing) -> Vec<Step> {
     standing.complete.clone().map(|transactions| Step::Submit { transactions }).into_iter().collect()
 }
 
-fn is_stale(case: &Case, now: Timestamp, retry_after: i64) -> bool {
-    use crate::statement::OutcomeResult;
-    case.outcomes().iter().rev().find_map(|outcome| match outcome.result {
-        OutcomeResult::Submitted { at } => Some(at.plus_micros(retry_after) <= now),
+/// Whether the last submission of the offer was so long ago that it is repeated.
+fn is_stale(case: &Case, offer: StatementHash, now: Timestamp, retry_after: i64) -> bool {
+    let mut newest_first = case.outcomes().iter().rev().filter(|outcome| outcome.offer == offer);
+    let last = newest_first.find_map(|outcome| match outcome.result {
+        OutcomeResult::Submitted { at } => Some(at),
         OutcomeResult::Effective { .. } | OutcomeResult::Superseded { .. } | OutcomeResult::Rejected { .. } => None,
-    }) == Some(true)
+    });
+    last.is_some_and(|at| at.plus_micros(retry_after) <= now)
 }
 
 fn helpers(case: &Case, standing: &Standing) -> Vec<Namespace> {

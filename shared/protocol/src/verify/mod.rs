@@ -3,8 +3,10 @@
 //! the book, and find out which of the agent's keys have something to sign.
 
 mod base;
-mod frame;
+pub mod frame;
 mod introductions;
+mod keys;
+mod origin;
 mod replan;
 
 use std::collections::BTreeSet;
@@ -14,19 +16,19 @@ use canton_topology::{
     hash::{TransactionHash, UniqueKey},
     id::{Fingerprint, Namespace, ParticipantId, SynchronizerId},
     key::SigningPublicKey,
-    planner,
     state::State,
     transaction::{Serial, Transaction},
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{base::Wait, frame::is_named};
+pub use self::{base::Wait, origin::still_wanted};
 use crate::{
     book::Book,
     case::{Case, Offered},
-    difference::{Difference, DifferenceClass},
-    intent::{Change, Intent},
-    limits,
+    danger::{Danger, dangers},
+    difference::{Difference, DifferenceClass, differences},
+    intent::{CaseId, Change, Intent},
+    plan::{self, Planner},
     refusal::Refusal,
     statement::{BaseRow, StatementHash},
 };
@@ -63,6 +65,7 @@ pub struct Context<'a> {
 
 /// What comes out.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made; nobody keeps many")]
 pub enum Verification {
     /// The offer is what the intent means; these keys have something to sign.
     Verified(Verified),
@@ -103,32 +106,46 @@ pub struct SignRequest {
 #[derive(Clone, Debug)]
 pub struct Verified {
     intent: Intent,
-    offer: StatementHash,
-    base: Vec<BaseRow>,
-    transactions: Vec<Transaction>,
+    offered: Offered,
     requests: Vec<SignRequest>,
     differences: Vec<Difference>,
+    dangers: Vec<Danger>,
 }
 
 impl Verified {
+    /// The case.
+    pub fn case(&self) -> CaseId {
+        self.intent.case
+    }
+
     /// What is wanted.
     pub fn intent(&self) -> &Intent {
         &self.intent
     }
 
+    /// The synchronizer that intent, topology and keys are of.
+    pub fn synchronizer(&self) -> &SynchronizerId {
+        &self.intent.synchronizer
+    }
+
+    /// When agents stop signing it.
+    pub fn deadline(&self) -> Timestamp {
+        self.intent.deadline
+    }
+
     /// The offer.
     pub fn offer(&self) -> StatementHash {
-        self.offer
+        self.offered.hash
     }
 
     /// What it builds on.
     pub fn base(&self) -> &[BaseRow] {
-        &self.base
+        &self.offered.offer.base
     }
 
     /// Its transactions.
     pub fn transactions(&self) -> &[Transaction] {
-        &self.transactions
+        &self.offered.transactions
     }
 
     /// What is to be signed, by which key.
@@ -141,10 +158,20 @@ impl Verified {
         &self.differences
     }
 
-    /// The class of the change, for rules. Whatever came as raw bytes is for humans alone.
+    /// What people have come to regret.
+    pub fn dangers(&self) -> &[Danger] {
+        &self.dangers
+    }
+
+    /// The class of the change, for rules. What came as raw bytes or has a danger is for humans alone.
     pub fn class(&self) -> DifferenceClass {
         match self.intent.change {
             Change::Raw(_) => DifferenceClass::Other,
+            Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_)
+                if !self.dangers.is_empty() =>
+            {
+                DifferenceClass::Other
+            }
             Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_) => {
                 DifferenceClass::of(&self.differences)
             }
@@ -154,7 +181,12 @@ impl Verified {
 
 /// Verifies the newest offer of a case.
 pub fn verify(case: &Case, context: &Context<'_>) -> Verification {
-    match check(case, context) {
+    verify_with(case, context, plan::plan)
+}
+
+/// The same with another planner: so that a test can show what holds without ours.
+pub fn verify_with(case: &Case, context: &Context<'_>, planner: Planner) -> Verification {
+    match check(case, context, planner) {
         Ok(verified) => Verification::Verified(verified),
         Err(Stop::Refused(refusal)) => Verification::Refused(refusal),
         Err(Stop::NotYet(wait)) => Verification::NotYet(wait),
@@ -172,101 +204,38 @@ impl From<Refusal> for Stop {
     }
 }
 
-fn check(case: &Case, context: &Context<'_>) -> Result<Verified, Stop> {
+fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verified, Stop> {
     still_wanted(case, context)?;
-    proposer(case, context)?;
+    origin::proposer(case, context)?;
     let offered = case.offer().ok_or(Refusal::NoOffer)?;
-    everything_is_shown(offered)?;
-    base::check(offered, context.state)?;
-    replan::check(case.intent(), offered, context.state)?;
-    let differences = frame::check(case.intent(), offered, context.state)?;
-    introductions::check(&differences, context)?;
-    let requests = requests(offered, context);
+    let transactions = &offered.transactions;
+    everything_is_shown(transactions)?;
+    // Where a part of the offer is effective already, all of it is judged as it was when nothing of it was.
+    let hashes: BTreeSet<TransactionHash> = transactions.iter().map(Transaction::hash).collect();
+    let state = &context.state.without(&hashes);
+    base::check(offered, state)?;
+    replan::check(case.intent(), transactions, state, planner)?;
+    frame::check(case.intent(), transactions, state)?;
+    introductions::check(transactions, state, context)?;
+    let requests = keys::requests(transactions, state, context);
     if requests.is_empty() {
         return Err(Refusal::NothingToSign.into());
     }
     Ok(Verified {
         intent: case.intent().clone(),
-        offer: offered.hash,
-        base: offered.offer.base.clone(),
-        transactions: offered.transactions.clone(),
         requests,
-        differences,
+        differences: differences(transactions, state),
+        dangers: dangers(transactions),
+        offered: offered.clone(),
     })
 }
 
-/// What can change while a human thinks: asked again right before anything leaves.
-///
-/// # Errors
-/// The refusal.
-pub fn still_wanted(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
-    let intent = case.intent();
-    if context.frozen {
-        return Err(Refusal::Frozen);
-    }
-    if intent.synchronizer != context.me.synchronizer {
-        let pinned = context.me.synchronizer.clone();
-        return Err(Refusal::OtherSynchronizer { found: intent.synchronizer.clone(), pinned });
-    }
-    if case.withdrawal().is_some() {
-        return Err(Refusal::Withdrawn);
-    }
-    if context.now > intent.deadline {
-        return Err(Refusal::DeadlinePassed);
-    }
-    if intent.created_at > context.now.plus_micros(limits::CLOCK_SKEW_MICROS_MAX) {
-        return Err(Refusal::FromTheFuture);
-    }
-    Ok(())
-}
-
-/// The coordinator vouches for nobody: only the own book says whose identity key this is.
-fn proposer(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
-    let (intent, signer) = (case.intent(), case.intent_statement().signer());
-    let is_me = signer == context.me.identity && intent.proposer == context.me.owner;
-    let is_known = context.book.by_identity(&signer).is_some_and(|entry| entry.card.owner() == intent.proposer);
-    if is_me || is_known {
-        return Ok(());
-    }
-    Err(Refusal::UnknownProposer { proposer: intent.proposer.clone(), identity: signer.to_string() })
-}
-
-fn everything_is_shown(offered: &Offered) -> Result<(), Refusal> {
-    for (index, transaction) in offered.transactions.iter().enumerate() {
+fn everything_is_shown(transactions: &[Transaction]) -> Result<(), Refusal> {
+    for (index, transaction) in transactions.iter().enumerate() {
         if let Some(unshown) = transaction.unshown().first() {
             let (place, reason) = (unshown.place.to_string(), unshown.reason.to_string());
             return Err(Refusal::NotShown { index, place, reason });
         }
     }
     Ok(())
-}
-
-/// Which of this agent's keys count for which transaction, with the earlier ones of the batch taken for accepted.
-fn requests(offered: &Offered, context: &Context<'_>) -> Vec<SignRequest> {
-    let me = context.me;
-    let own: BTreeSet<Fingerprint> = me.keys.iter().map(SigningPublicKey::fingerprint).collect();
-    let hosted: BTreeSet<Fingerprint> = me.host.iter().map(|(_, key)| key.fingerprint()).collect();
-    let candidates: BTreeSet<Fingerprint> = own.union(&hosted).cloned().collect();
-    let mut scratch = context.state.clone();
-    let mut requests = Vec::new();
-    for (index, transaction) in offered.transactions.iter().enumerate() {
-        if context.state.effective_since(&transaction.hash()).is_some() {
-            continue;
-        }
-        for key in planner::permissible(&scratch, transaction, &candidates).into_keys() {
-            let holder = if own.contains(&key) { Holder::Agent } else { Holder::Participant };
-            requests.push(SignRequest {
-                index,
-                transaction: transaction.hash(),
-                unique_key: transaction.unique_key(),
-                serial: transaction.serial(),
-                key,
-                holder,
-            });
-        }
-        scratch.assume(transaction);
-    }
-    // The agent's own signatures first: a participant signs only what carries one already.
-    requests.sort_by_key(|request| (request.index, request.holder == Holder::Participant));
-    requests
 }

@@ -1,5 +1,7 @@
 //! Where a case stands. Never stored: derived from its statements, today's topology and the time.
 
+mod live;
+
 use std::collections::BTreeSet;
 
 use canton_topology::{
@@ -9,15 +11,17 @@ use canton_topology::{
     judge::Verifier,
     planner,
     state::State,
-    transaction::Transaction,
+    transaction::{SignedTransaction, Transaction},
 };
 use serde::{Deserialize, Serialize};
 
+use self::live::live;
+pub use self::live::{Live, winner};
 use crate::{
     case::{Case, Offered},
-    intent::Slot,
-    merge::{self, Merged, Missing},
-    statement::OutcomeResult,
+    merge::{self, Completeness, Merged, Missing},
+    registry::Kind,
+    statement::{Outcome, OutcomeResult},
 };
 
 /// Where a case stands.
@@ -93,17 +97,6 @@ impl Status {
     }
 }
 
-/// A transaction whose given signatures Canton would still take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Live {
-    /// The slot that it waits for.
-    pub slot: Slot,
-    /// The keys that signed.
-    pub signers: Vec<Fingerprint>,
-    /// Whether these suffice: anybody who holds them can make it effective.
-    pub satisfied: bool,
-}
-
 /// Where a case stands, with everything that people ask next.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -112,9 +105,13 @@ pub struct Standing {
     /// The transactions of the newest offer with the signatures that count.
     pub merged: Vec<Merged>,
     /// What to submit, where Canton's rule is met.
-    pub complete: Option<Vec<canton_topology::transaction::SignedTransaction>>,
+    pub complete: Option<Vec<SignedTransaction>>,
+    /// Why the synchronizer would refuse the newest offer today, whoever signs it; in Canton's words.
+    pub obstacle: Option<String>,
     /// What is alive, whatever the status says.
     pub live: Vec<Live>,
+    /// How it had ended before it became effective all the same: an alarm. Signatures outlive what we say.
+    pub effective_after: Option<Status>,
 }
 
 impl Standing {
@@ -128,13 +125,31 @@ impl Standing {
 pub fn standing(case: &Case, state: Option<&State>, verifier: &mut Verifier, now: Timestamp) -> Standing {
     let Some((offered, state)) = case.offer().zip(state) else {
         let status = ended_by_words(case, now).unwrap_or(Status::Waiting);
-        return Standing { status, merged: Vec::new(), complete: None, live: Vec::new() };
+        let (merged, live) = (Vec::new(), Vec::new());
+        return Standing { status, merged, complete: None, obstacle: None, live, effective_after: None };
     };
     let merged = merge::merge(case, offered, state, verifier);
-    let complete = merge::complete(&merged, state, verifier, now);
+    let (complete, obstacle) = match merge::completeness(&merged, state, verifier, now) {
+        Completeness::Complete(transactions) => (Some(transactions), None),
+        Completeness::Incomplete => (None, None),
+        Completeness::Refused(rejection) => (None, Some(format!("{}: {rejection}", rejection.name()))),
+    };
     let live = live(case, state, verifier);
-    let status = status(case, offered, state, now, &merged, complete.is_some());
-    Standing { status, merged, complete, live }
+    let status = Scene { case, offered, state, now, merged: &merged }.status(complete.is_some());
+    let effective_after = match &status {
+        Status::Effective { at } => ended_before(case, *at),
+        Status::Waiting
+        | Status::Collecting
+        | Status::Ready
+        | Status::Submitted
+        | Status::Superseded { .. }
+        | Status::Rejected { .. }
+        | Status::Declined { .. }
+        | Status::Withdrawn
+        | Status::Expired
+        | Status::Voided => None,
+    };
+    Standing { status, merged, complete, obstacle, live, effective_after }
 }
 
 fn ended_by_words(case: &Case, now: Timestamp) -> Option<Status> {
@@ -144,52 +159,88 @@ fn ended_by_words(case: &Case, now: Timestamp) -> Option<Status> {
     (now > case.intent().deadline).then_some(Status::Expired)
 }
 
-fn status(
-    case: &Case,
-    offered: &Offered,
-    state: &State,
-    now: Timestamp,
-    merged: &[Merged],
-    is_complete: bool,
-) -> Status {
-    let since: Option<Vec<Timestamp>> =
-        offered.transactions.iter().map(|transaction| state.effective_since(&transaction.hash())).collect();
-    if let Some(at) = since.and_then(|times| times.into_iter().max()) {
-        return Status::Effective { at };
+/// How the case had ended by words before it became effective. A withdrawal behind the news of it came too late to be
+/// one.
+fn ended_before(case: &Case, at: Timestamp) -> Option<Status> {
+    let news = case.statements().iter().find_map(|statement| match statement.kind() {
+        Kind::Withdrawal => Some(Status::Withdrawn),
+        Kind::Outcome => {
+            let outcome: Outcome = statement.open().ok()?;
+            matches!(outcome.result, OutcomeResult::Effective { .. }).then_some(Status::Effective { at })
+        }
+        Kind::Identity
+        | Kind::Intent
+        | Kind::Offer
+        | Kind::Approval
+        | Kind::Contribution
+        | Kind::Decline
+        | Kind::Card => None,
+    });
+    match news {
+        Some(Status::Withdrawn) => Some(Status::Withdrawn),
+        _ => (at > case.intent().deadline).then_some(Status::Expired),
     }
-    let ended = ended_by_words(case, now);
-    if let Some(by) = offered.transactions.iter().find_map(|transaction| winner(state, transaction)) {
-        return if ended.is_some() { Status::Voided } else { Status::Superseded { by } };
-    }
-    if let Some(ended) = ended {
-        return ended;
-    }
-    let last = case.outcomes().iter().rev().find(|outcome| outcome.offer == offered.hash);
-    match last.map(|outcome| &outcome.result) {
-        Some(OutcomeResult::Rejected { reason }) => return Status::Rejected { reason: reason.clone() },
-        Some(OutcomeResult::Submitted { .. }) if is_complete => return Status::Submitted,
-        Some(OutcomeResult::Submitted { .. } | OutcomeResult::Effective { .. } | OutcomeResult::Superseded { .. })
-        | None => {}
-    }
-    if is_complete {
-        return Status::Ready;
-    }
-    let declined: BTreeSet<Namespace> = case
-        .declines()
-        .iter()
-        .filter(|decline| decline.offer == offered.hash && !case.is_approved_by(&decline.owner))
-        .map(|decline| decline.owner.clone())
-        .collect();
-    if !declined.is_empty() && !can_still_be_met(merged, state, &declined) {
-        return Status::Declined { by: declined.into_iter().collect() };
-    }
-    Status::Collecting
 }
 
-/// The transaction that took a slot which another one waits for.
-pub fn winner(state: &State, transaction: &Transaction) -> Option<TransactionHash> {
-    let row = state.active(&transaction.unique_key())?;
-    (row.serial() >= transaction.serial() && row.hash() != transaction.hash()).then(|| row.hash())
+/// What a status is derived from.
+struct Scene<'a> {
+    case: &'a Case,
+    offered: &'a Offered,
+    state: &'a State,
+    now: Timestamp,
+    merged: &'a [Merged],
+}
+
+impl Scene<'_> {
+    fn status(&self, is_complete: bool) -> Status {
+        let since = self.offered.transactions.iter().map(|one| self.state.effective_since(&one.hash()));
+        if let Some(at) = since.collect::<Option<Vec<Timestamp>>>().and_then(|times| times.into_iter().max()) {
+            return Status::Effective { at };
+        }
+        let ended = ended_by_words(self.case, self.now);
+        if let Some(by) = self.offered.transactions.iter().find_map(|one| winner(self.state, one)) {
+            return match ended.or_else(|| self.declined()) {
+                Some(_) if !self.is_anything_free() => Status::Voided,
+                Some(ended) => ended,
+                None => Status::Superseded { by },
+            };
+        }
+        if let Some(ended) = ended {
+            return ended;
+        }
+        let last = self.case.outcomes().iter().rev().find(|outcome| outcome.offer == self.offered.hash);
+        match last.map(|outcome| &outcome.result) {
+            Some(OutcomeResult::Rejected { reason }) => return Status::Rejected { reason: reason.clone() },
+            Some(OutcomeResult::Submitted { .. }) if is_complete => return Status::Submitted,
+            Some(
+                OutcomeResult::Submitted { .. } | OutcomeResult::Effective { .. } | OutcomeResult::Superseded { .. },
+            )
+            | None => {}
+        }
+        if is_complete {
+            return Status::Ready;
+        }
+        self.declined().unwrap_or(Status::Collecting)
+    }
+
+    /// Where those who have not declined do not suffice.
+    fn declined(&self) -> Option<Status> {
+        let declined: BTreeSet<Namespace> = self
+            .case
+            .declines()
+            .iter()
+            .filter(|decline| decline.offer == self.offered.hash && !self.case.is_approved_by(&decline.owner))
+            .map(|decline| decline.owner.clone())
+            .collect();
+        let is_over = !declined.is_empty() && !can_still_be_met(self.merged, self.state, &declined);
+        is_over.then(|| Status::Declined { by: declined.into_iter().collect() })
+    }
+
+    /// Whether any transaction that was ever offered could still take its place.
+    fn is_anything_free(&self) -> bool {
+        let mut offered = self.case.offers().iter().flat_map(|offered| &offered.transactions);
+        offered.any(|one| self.state.effective_since(&one.hash()).is_none() && winner(self.state, one).is_none())
+    }
 }
 
 /// Whether everybody but those who declined would suffice.
@@ -219,29 +270,4 @@ fn everybody_but(state: &State, transaction: &Transaction, declined: &BTreeSet<N
         }
     }
     signers
-}
-
-/// Every transaction of every offer of which signatures are out and whose slot is still free.
-fn live(case: &Case, state: &State, verifier: &mut Verifier) -> Vec<Live> {
-    let mut all: Vec<Live> = Vec::new();
-    for offered in case.offers() {
-        for one in merge::merge(case, offered, state, verifier) {
-            let transaction = &one.signed.transaction;
-            let is_free = !one.effective && winner(state, transaction).is_none();
-            let is_known = all.iter().any(|live| live.slot.transaction == transaction.hash());
-            if !is_free || is_known || one.signed.signatures.is_empty() {
-                continue;
-            }
-            all.push(Live {
-                slot: Slot {
-                    unique_key: transaction.unique_key(),
-                    serial: transaction.serial(),
-                    transaction: transaction.hash(),
-                },
-                signers: one.signed.signers().into_iter().collect(),
-                satisfied: one.missing.is_empty(),
-            });
-        }
-    }
-    all
 }
