@@ -148,8 +148,7 @@ impl Actor {
             let (node, _) = participant.as_ref().ok_or_else(|| "none is configured".to_owned())?;
             runtime.block_on(node.sign(&synchronizer, signed, key)).map_err(|error| error.to_string())
         };
-        let mut custody =
-            Custody { journal: &self.journal, backends: &mut self.backends, participant: &mut ask };
+        let mut custody = Custody { journal: &self.journal, backends: &mut self.backends, participant: &mut ask };
         self.agent.approve(id, permission, &mut custody, &now)
     }
 
@@ -211,12 +210,7 @@ impl Actor {
         }
     }
 
-    fn propose(
-        &self,
-        change: Change,
-        reason: &str,
-        deadline_s: u64,
-    ) -> Result<(Answer, Option<Statement>), Answer> {
+    fn propose(&self, change: Change, reason: &str, deadline_s: u64) -> Result<(Answer, Option<Statement>), Answer> {
         let created_at = now();
         let deadline = i64::try_from(deadline_s).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000);
         let intent = Intent {
@@ -376,4 +370,3 @@ fn failure(error: AgentError) -> Answer {
         other => Answer::Failed { name: error_name(&other), reason: other.to_string() },
     }
 }
-

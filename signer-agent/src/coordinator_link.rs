@@ -131,7 +131,9 @@ impl ServerCertVerifier for PinnedAuthority {
                 .is_ok_and(|(_, certificate)| Sha256::digest(certificate.public_key().raw)[..] == self.key_hash)
         };
         let other = || {
-            rustls::Error::General("the coordinator is not the one of the invitation: its authority's key differs".to_owned())
+            rustls::Error::General(
+                "the coordinator is not the one of the invitation: its authority's key differs".to_owned(),
+            )
         };
         let authority = intermediates.iter().find(is_pinned).ok_or_else(other)?;
         let mut roots = RootCertStore::empty();

@@ -69,7 +69,12 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     let me = Me {
         owner: Namespace::from(keys.namespace_key().fingerprint()),
         identity: identity.identity(),
-        keys: keys.keys().into_iter().filter(|info| info.purpose != Purpose::Identity).map(|info| info.public).collect(),
+        keys: keys
+            .keys()
+            .into_iter()
+            .filter(|info| info.purpose != Purpose::Identity)
+            .map(|info| info.public)
+            .collect(),
         host: None,
         synchronizer: config.synchronizer.clone(),
     };
@@ -157,11 +162,8 @@ impl Shell {
             match self.link.inbox(cursor, INBOX_WAIT).await {
                 Ok(inbox) => {
                     for entry in inbox.entries {
-                        let seen = Seen {
-                            sequence: entry.sequence,
-                            position: entry.position,
-                            statement: entry.statement,
-                        };
+                        let seen =
+                            Seen { sequence: entry.sequence, position: entry.position, statement: entry.statement };
                         if !self.take(&seen).await {
                             break;
                         }

@@ -39,9 +39,9 @@ pub fn resolve(wanted: &Wanted, agent: &Agent, folder: &Folder) -> Result<Change
                 let participant = participant.ok_or_else(|| format!("--host {name}: its card names no participant"))?;
                 Ok(Host { participant, permission: *permission })
             });
-            let keys = keys.iter().map(|name| {
-                card(name)?.party_key.ok_or_else(|| format!("--key {name}: its card has no party key"))
-            });
+            let keys = keys
+                .iter()
+                .map(|name| card(name)?.party_key.ok_or_else(|| format!("--key {name}: its card has no party key")));
             Change::CreateParty(CreateParty {
                 hint: hint.clone(),
                 owners: owners.iter().map(|name| Ok(card(name)?.namespace_key)).collect::<Result<_, String>>()?,
@@ -79,7 +79,9 @@ fn card_of(name: &str, agent: &Agent, own: &Card) -> Result<Card, String> {
         return Ok(own.clone());
     }
     let entry = agent.book().by_name(name);
-    entry.map(|entry| entry.card.clone()).ok_or_else(|| format!("{name} is not in the book; add its card with `book add`"))
+    entry
+        .map(|entry| entry.card.clone())
+        .ok_or_else(|| format!("{name} is not in the book; add its card with `book add`"))
 }
 
 /// The namespace of a party, or the namespace itself.

@@ -12,7 +12,7 @@ use protocol::{
     case::{Case, Offered},
     intent::{CaseId, Change},
     life::{Standing, Status, standing, winner},
-    merge,
+    limits, merge,
     plan::Plan,
     statement::{Offer, Outcome, OutcomeResult, Statement, StatementHash},
     todo::{Step, todo},
@@ -28,15 +28,13 @@ const REST: i64 = 250_000;
 const DOUBLINGS_MAX: u32 = 7;
 /// After this long without a word from the shell, in microseconds, a submission counts as lost.
 const LOST_AFTER: i64 = 60 * 1_000_000;
-/// Most offers in one case: each takes everybody's attention.
-const OFFERS_MAX: usize = 100;
 
 impl Coordinator {
     /// Does whatever is to be done about a case now.
     pub(super) fn advance(&mut self, id: CaseId, now: Timestamp, effects: &mut Vec<Effect>) {
         // Each pass that says something changes where the case stands. It says an outcome of each offer at most once and
         // makes an offer only on another base, so it comes to an end; the bound is for planners that do not.
-        for _ in 0..2 * OFFERS_MAX {
+        for _ in 0..2 * limits::OFFERS_PER_CASE_MAX {
             let Some(entry) = self.cases.get(&id) else { return };
             let standing = standing(&entry.case, self.state.as_ref(), &mut self.verifier, now);
             if !self.speak(id, &standing, effects) {
@@ -85,7 +83,7 @@ impl Coordinator {
             let names_it = matches!(&other.intent().change, Change::Void(void) if void.case == id);
             names_it && other.offers().iter().flat_map(|offered| &offered.transactions).any(|one| one.hash() == by)
         });
-        !is_done && !is_voided && case.offers().len() < OFFERS_MAX
+        !is_done && !is_voided && case.offers().len() < limits::OFFERS_PER_CASE_MAX
     }
 
     /// Offers what the intent means today; `false` where that is nothing, or nothing new.

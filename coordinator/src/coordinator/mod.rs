@@ -181,9 +181,9 @@ impl Coordinator {
         &self.directory
     }
 
-    /// Lets an owner speak with an identity key that the shell has verified.
-    pub fn admit(&mut self, identity: IdentityPublicKey, owner: Namespace) {
-        self.directory.admit(identity, owner);
+    /// Lets an owner speak with an identity key that the shell has verified; `false` where it is somebody else's.
+    pub fn admit(&mut self, identity: IdentityPublicKey, owner: Namespace) -> bool {
+        self.directory.admit(identity, owner)
     }
 
     /// Takes back a stored statement, at start, without any consequence.
@@ -218,7 +218,7 @@ impl Coordinator {
                 Some(0)
             }
             None => return Err(Refused::UnknownCase(id)),
-            Some(entry) if entry.case.statements().iter().any(|known| known.hash() == statement.hash()) => None,
+            Some(entry) if entry.case.position(&statement.hash()).is_some() => None,
             Some(entry) => {
                 let position = entry.case.statements().len() as u64;
                 self.append(id, &statement)?;
@@ -246,7 +246,7 @@ impl Coordinator {
 
     fn taken(&self, id: CaseId, statement: &Statement) -> Option<Taken> {
         let case = self.case(&id)?;
-        let position = case.statements().iter().position(|known| known.hash() == statement.hash())? as u64;
+        let position = case.position(&statement.hash())? as u64;
         Some(Taken { case: id, position, head: case.head_at(position + 1)? })
     }
 

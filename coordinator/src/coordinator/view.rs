@@ -18,7 +18,7 @@ pub fn summary(case: &Case, standing: &Standing) -> CaseSummary {
 /// What is missing of a case's newest offer, in words.
 pub fn missing_in_words(standing: &Standing) -> Vec<String> {
     let name = |transaction: &Transaction| transaction.mapping().code().name();
-    let mut words = Vec::new();
+    let mut words: Vec<String> = standing.obstacle.iter().map(|reason| format!("an obstacle: {reason}")).collect();
     for (transaction, missing) in standing.missing() {
         for namespace in &missing.namespaces {
             let owners: Vec<&str> = namespace.owners.iter().map(Namespace::as_str).collect();

@@ -37,6 +37,12 @@ pub trait Store: Send + Sync {
     /// Up to `limit` statements that come after a sequence number.
     fn since(&self, sequence: u64, limit: usize) -> Result<Vec<Stored>, StoreError>;
 
+    /// The sequence number of a case's statement.
+    fn sequence_of(&self, case: CaseId, position: u64) -> Result<Option<u64>, StoreError>;
+
+    /// The enrolment of a TLS key, by the SHA-256 of its SubjectPublicKeyInfo.
+    fn enrolment(&self, tls_key_hash: &[u8; 32]) -> Result<Option<Enrolment>, StoreError>;
+
     /// Every enrolment that ever was.
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError>;
 
@@ -90,8 +96,8 @@ pub struct Invitation {
     pub name: String,
     /// Until when it is good.
     pub expires_at: Timestamp,
-    /// What it was used for: the SHA-256 of the certificate request and the TLS key that was enrolled.
-    pub used: Option<([u8; 32], [u8; 32])>,
+    /// What it was used for: the SHA-256 of the TLS key that was enrolled.
+    pub used: Option<[u8; 32]>,
 }
 
 /// A TLS key, the owner that it speaks for on the wire, and why.

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use rand_core::{OsRng, RngCore as _};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::key_hash;
@@ -144,26 +145,35 @@ impl Authority {
     /// A client certificate for the key of a request. Nothing of the request but its key is taken over.
     ///
     /// # Errors
-    /// Where the request does not read, or its own key did not sign it.
-    pub fn client_certificate(&self, csr_pem: &str, name: &str) -> Result<ClientCertificate, AuthorityError> {
-        let request = CertificateSigningRequestParams::from_pem(csr_pem);
-        let mut request = request.map_err(|error| AuthorityError::Request(error.to_string()))?;
+    /// Where it cannot be made.
+    pub fn client_certificate(&self, request: ClientRequest, name: &str) -> Result<String, AuthorityError> {
+        let mut request = request.request;
         request.params = CertificateParams::default();
         describe(&mut request.params, name, CLIENT_LIFETIME);
         request.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = request.signed_by(&self.issuer).map_err(|error| AuthorityError::Sign(error.to_string()))?;
-        let key_hash = key_hash(certificate.der());
-        let key_hash = key_hash.ok_or_else(|| AuthorityError::Sign("it does not read back".to_owned()))?;
-        Ok(ClientCertificate { pem: certificate.pem(), key_hash })
+        let certificate = request.signed_by(&self.issuer);
+        certificate.map(|certificate| certificate.pem()).map_err(|error| AuthorityError::Sign(error.to_string()))
     }
 }
 
-/// A client certificate that was just made.
-pub struct ClientCertificate {
-    /// The certificate, PEM.
-    pub pem: String,
+/// A certificate request whose own key has signed it.
+pub struct ClientRequest {
+    request: CertificateSigningRequestParams,
     /// SHA-256 of its SubjectPublicKeyInfo.
     pub key_hash: [u8; 32],
+}
+
+impl ClientRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Where it does not read, or its own key did not sign it.
+    pub fn parse(csr_pem: &str) -> Result<Self, AuthorityError> {
+        let request = CertificateSigningRequestParams::from_pem(csr_pem);
+        let request = request.map_err(|error| AuthorityError::Request(error.to_string()))?;
+        let key_hash = Sha256::digest(request.public_key.subject_public_key_info()).into();
+        Ok(Self { request, key_hash })
+    }
 }
 
 fn create() -> Result<(String, String), rcgen::Error> {
@@ -238,9 +248,12 @@ mod tests {
         params.distinguished_name.push(DnType::CommonName, "somebody else");
         let request = params.serialize_request(&key).unwrap().pem().unwrap();
 
-        let made = authority.client_certificate(&request, "alice").unwrap();
+        let request = ClientRequest::parse(&request).unwrap();
+        let key_hash_of_request = request.key_hash;
+        let made = authority.client_certificate(request, "alice").unwrap();
 
-        let der = der(&made.pem).unwrap();
+        let der = der(&made).unwrap();
+        assert_eq!(key_hash(&der), Some(key_hash_of_request));
         let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
         assert!(!certificate.is_ca());
         assert_eq!(certificate.subject().to_string(), "CN=alice");
@@ -249,15 +262,12 @@ mod tests {
 
     #[test]
     fn a_request_that_its_key_did_not_sign_is_refused() {
-        let (_parent, folder) = folder();
-        let authority = Authority::open(&folder).unwrap();
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::default().serialize_request(&key).unwrap();
         let mut der = request.der().to_vec();
         *der.last_mut().unwrap() ^= 1;
-        let pem = pem_of(&der);
 
-        let refused = authority.client_certificate(&pem, "alice").err().unwrap();
+        let refused = ClientRequest::parse(&pem_of(&der)).err().unwrap();
 
         assert!(matches!(refused, AuthorityError::Request(_)), "{refused}");
     }

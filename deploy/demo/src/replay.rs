@@ -48,7 +48,7 @@ use signer_agent::agent::{Agent, AgentError, Custody};
 
 /// What to replay.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct ReplayArguments {
     /// The recorded history: a JSON file with the chain's signed transactions.
     chain: PathBuf,
     /// The network's snapshot that the chain comes from, for the rows of hosts and members that it needs.
@@ -89,7 +89,7 @@ struct Step {
 ///
 /// # Errors
 /// Where an input does not read or the sandbox does not run.
-pub async fn run(arguments: &Arguments) -> Result<Report> {
+pub async fn run(arguments: &ReplayArguments) -> Result<Report> {
     let chain = read_chain(&arguments.chain)?;
     let base = read_base(&arguments.base)?;
     let mut world = World::start(&chain, &base, arguments.seed).await?;

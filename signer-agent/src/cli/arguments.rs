@@ -23,7 +23,9 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Makes keys and a configuration.
-    #[command(after_help = "Example: signer-agent --data alice init --name alice --synchronizer sync::1220… \\\n           --participant http://127.0.0.1:5002")]
+    #[command(
+        after_help = "Example: signer-agent --data alice init --name alice --synchronizer sync::1220… \\\n           --participant http://127.0.0.1:5002"
+    )]
     Init(Init),
     /// Enrolls at a coordinator with the one string of its invitation.
     #[command(after_help = "Example: signer-agent --data alice enroll countersign-enroll1/127.0.0.1:7400/…/…")]
@@ -191,7 +193,9 @@ pub struct Why {
 #[derive(Subcommand)]
 pub enum Propose {
     /// A new decentralized party, in one call.
-    #[command(after_help = "Example: signer-agent --data alice propose create-party treasury --owner me --owner bob --owner carol \\\n           --threshold 2 --host me --host bob --host carol --confirmations 2 --key me --key bob --key-threshold 2")]
+    #[command(
+        after_help = "Example: signer-agent --data alice propose create-party treasury --owner me --owner bob --owner carol \\\n           --threshold 2 --host me --host bob --host carol --confirmations 2 --key me --key bob --key-threshold 2"
+    )]
     CreateParty(CreateParty),
     /// One more owner.
     #[command(after_help = "Example: signer-agent --data alice propose add-owner treasury::1220… dora --threshold 3")]

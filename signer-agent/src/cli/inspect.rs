@@ -8,8 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use canton_topology::{
-    show,
-    snapshot,
+    show, snapshot,
     transaction::{SignedTransaction, Transaction},
 };
 use serde_json::{Value, json};
@@ -45,7 +44,11 @@ pub fn read_any(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
         std::io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut bytes).with_context(name)?;
     } else {
-        std::fs::File::open(path).with_context(name)?.take(INPUT_BYTES_MAX).read_to_end(&mut bytes).with_context(name)?;
+        std::fs::File::open(path)
+            .with_context(name)?
+            .take(INPUT_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .with_context(name)?;
     }
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();

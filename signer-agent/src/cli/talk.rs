@@ -117,7 +117,9 @@ fn create_party(create: &CreateParty) -> anyhow::Result<Wanted> {
     let host = |text: &String| -> anyhow::Result<(String, Permission)> {
         let (name, permission) = text.split_once('=').unwrap_or((text, "confirmation"));
         let permission = serde_json::from_value(Value::from(permission)).map_err(|_| {
-            anyhow::anyhow!("--host {text}: {permission:?} is not a permission; use submission, confirmation or observation")
+            anyhow::anyhow!(
+                "--host {text}: {permission:?} is not a permission; use submission, confirmation or observation"
+            )
         })?;
         Ok((name.to_owned(), permission))
     };

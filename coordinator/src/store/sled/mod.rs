@@ -168,6 +168,17 @@ impl Store for SledStore {
         Ok(statements)
     }
 
+    fn sequence_of(&self, case: CaseId, position: u64) -> Result<Option<u64>, StoreError> {
+        let key = Key::Position { case, position };
+        let sequence = value(&self.tree, &key)?.map(|value| number(&key.bytes(), &value)).transpose()?;
+        Ok(sequence.filter(|sequence| *sequence <= self.last()))
+    }
+
+    fn enrolment(&self, tls_key_hash: &[u8; 32]) -> Result<Option<Enrolment>, StoreError> {
+        let key = Key::Enrolment(*tls_key_hash);
+        value(&self.tree, &key)?.map(|value| decode(&key.bytes(), "enrolment", &value)).transpose()
+    }
+
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
         let mut all = Vec::new();
         for entry in self.tree.scan_prefix(b"e") {

@@ -1,0 +1,68 @@
+//! The routes. Each handler reads, makes one call and replies; what is wrong becomes a problem document.
+
+mod cases;
+mod directory;
+mod enroll;
+mod extract;
+mod health;
+mod inbox;
+pub mod problem;
+mod statements;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
+use protocol::{identity::IdentityPublicKey, plan::Planner};
+use tokio::sync::watch;
+
+use self::problem::{Problem, Slug};
+use crate::{driver::Driver, enrolment::Enroller, register::Register, store::Store};
+
+/// Longest body: a statement of 1 MiB as base64, and the JSON around it.
+const BODY_BYTES_MAX: usize = 3 << 19;
+
+/// What the handlers work with.
+pub struct Api {
+    /// Where everything stays.
+    pub store: Arc<dyn Store>,
+    /// Who is enrolled.
+    pub register: Arc<Register>,
+    /// Who enrolls.
+    pub enroller: Arc<Enroller>,
+    /// The way to the mind.
+    pub driver: Driver,
+    /// The coordinator's identity key.
+    pub coordinator: IdentityPublicKey,
+    /// How intents are planned.
+    pub planner: Planner,
+    /// Becomes true when requests that wait must end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// All routes.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/enroll", post(enroll::enroll))
+        .route("/v1/directory", get(directory::directory))
+        .route("/v1/statements", post(statements::post))
+        .route("/v1/inbox", get(inbox::inbox))
+        .route("/v1/cases", get(cases::list))
+        .route("/v1/cases/{id}", get(cases::show))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(async || {
+            Problem::new(
+                Slug::RouteUnknown,
+                "there is no such route; see GET /readyz for whether this is the right server",
+            )
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(Slug::MethodNotAllowed, "the route is there, but not for this method")
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}

@@ -1,0 +1,112 @@
+//! The command line. Exit codes: 0 done, 1 error, 2 not yet (try again in a moment).
+
+mod init;
+mod invite;
+mod serve;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use anyhow::Error;
+use clap::{Parser, Subcommand, error::ErrorKind};
+use protocol::plan::Planner;
+
+/// What `main` has read from the outside.
+pub struct Environment {
+    /// The arguments, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// The variable `COUNTERSIGN_LOG`.
+    pub log: Option<String>,
+    /// How intents are planned.
+    pub planner: Planner,
+}
+
+#[derive(Parser)]
+#[command(
+    name = "coordinator",
+    version,
+    about = "Carries statements and signatures between the owners of Canton decentralized parties.",
+    long_about = "Carries statements and signatures between the owners of Canton decentralized parties, and submits what \
+                  Canton's rule calls complete. It holds no owner's key, and nobody has to trust it.",
+    after_help = "Example, from nothing to the first owner:\n  coordinator init\n  coordinator serve --config coordinator.toml &\n  \
+                  coordinator invite alice\n\nExit codes: 0 done, 1 error, 2 not yet (try again in a moment)."
+)]
+struct Arguments {
+    /// One JSON object for each thing that is said on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the coordinator.
+    #[command(
+        after_help = "Example:\n  coordinator serve --config coordinator.toml\n\nIt stops in order on SIGTERM and SIGINT."
+    )]
+    Serve {
+        /// The configuration file; `coordinator init` writes one.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Makes an invitation for an owner: one string that its agent enrolls with, once.
+    #[command(
+        after_help = "Example:\n  coordinator invite alice\n  signer-agent enroll countersign-enroll1/...\n\nHand the \
+                            string to the owner by a path that nobody else reads: whoever has it first can enroll with it."
+    )]
+    Invite(invite::Invite),
+    /// Writes a configuration file with comments.
+    #[command(after_help = "Example:\n  coordinator init --file /etc/countersign/coordinator.toml")]
+    Init {
+        /// Where to.
+        #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+        file: PathBuf,
+    },
+}
+
+/// How a command ended well.
+enum End {
+    Done,
+    /// It cannot be done now; why.
+    NotYet(String),
+}
+
+/// Runs a command and says how it ended.
+pub fn main(environment: Environment) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(&environment.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Standard output may be closed; there is nobody to tell.
+            let _ = error.print();
+            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if is_answer { ExitCode::SUCCESS } else { ExitCode::from(1) };
+        }
+    };
+    let json = arguments.json;
+    let ended = match arguments.command {
+        Command::Serve { config } => serve::serve(&config, &environment, json),
+        Command::Invite(invite) => invite.run(json),
+        Command::Init { file } => init::init(&file, json),
+    };
+    match ended {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::NotYet(reason)) => {
+            complain(json, "not-yet", &reason);
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            complain(json, "error", &format!("{error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn complain(json: bool, what: &str, reason: &str) {
+    if json {
+        println!("{}", serde_json::json!({ "event": what, "reason": reason }));
+    } else {
+        eprintln!("{what}: {reason}");
+    }
+}
+
+type Outcome = Result<End, Error>;

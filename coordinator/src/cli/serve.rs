@@ -1,0 +1,53 @@
+//! `coordinator serve`.
+
+use std::{io::Write as _, net::SocketAddr, path::Path};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{End, Environment, Outcome};
+use crate::{
+    config::Config,
+    run::{Options, run},
+    tls::accept::Bounds,
+};
+
+pub fn serve(path: &Path, environment: &Environment, json: bool) -> Outcome {
+    let config = Config::read(path)?;
+    start_log(environment.log.as_deref().unwrap_or(&config.log), json)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no async runtime")?;
+    let options = Options { config, planner: environment.planner, bounds: Bounds::default() };
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no signal handler")?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        run(options, |address| announce(address, json), stop).await?;
+        Ok(End::Done)
+    })
+}
+
+/// Logs go to standard error; standard output belongs to whoever started us.
+fn start_log(filter: &str, json: bool) -> Result<(), anyhow::Error> {
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("field log (or COUNTERSIGN_LOG): {filter:?}; expected such as \"info\""))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The demo may have a log of its own already; then that one is used.
+    let _ = if json { log.json().try_init() } else { log.try_init() };
+    Ok(())
+}
+
+fn announce(address: SocketAddr, json: bool) {
+    if json {
+        println!("{}", serde_json::json!({ "event": "listening", "address": address.to_string() }));
+    } else {
+        println!("listening on {address}");
+    }
+    // Whoever waits for this line reads a pipe, which is not flushed by itself.
+    let _ = std::io::stdout().flush();
+}

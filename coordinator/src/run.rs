@@ -1,0 +1,263 @@
+//! A running coordinator: everything opened, put together and stopped in the right order.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use canton_client::{
+    error::NodeError,
+    participant::{Options as ParticipantOptions, Participant},
+};
+use protocol::{plan::Planner, statement::SignStatements as _};
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    runtime::Handle,
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+};
+use tracing::{error, info};
+
+use crate::{
+    api::{self, Api},
+    config::Config,
+    control::{self, Control},
+    data_folder::{DataFolder, DataFolderError},
+    driver::{
+        Driver, Parts,
+        participant::{Connected, Node},
+    },
+    enrolment::Enroller,
+    identity::{self, IdentityError},
+    register::Register,
+    store::{Store, StoreError, sled::SledStore},
+    tls::{
+        self,
+        accept::{self, Bounds},
+        authority::{Authority, AuthorityError},
+    },
+};
+
+/// The file that remembers how agents reach us, for invitations that are made while nobody runs.
+pub const ADDRESS_FILE: &str = "address";
+
+/// What to run.
+#[derive(Clone)]
+pub struct Options {
+    /// The configuration.
+    pub config: Config,
+    /// How intents are planned: `protocol::plan::plan`, unless a test or the demo plays a hostile coordinator.
+    pub planner: Planner,
+    /// Bounds of the accept loop.
+    pub bounds: Bounds,
+}
+
+/// Why a coordinator does not start, or stops by itself.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The data folder.
+    #[error(transparent)]
+    Files(#[from] DataFolderError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The identity key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate authority.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The address cannot be listened on.
+    #[error("field listen: {address}: {error}; is another process there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The control socket cannot be made.
+    #[error("the control socket {path}: {error}")]
+    Control {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The participant's address is not one.
+    #[error("field participant.address: {0}")]
+    Participant(NodeError),
+    /// The store or the mind ended by itself.
+    #[error("{0} has ended by itself; the log says why. What was acknowledged is stored: start again")]
+    Ended(&'static str),
+}
+
+/// A coordinator that runs.
+pub struct Running {
+    address: SocketAddr,
+    advertised: String,
+    stop: watch::Sender<bool>,
+    durable: watch::Receiver<u64>,
+    api: Arc<Api>,
+    mind: JoinSet<()>,
+    servers: JoinSet<()>,
+}
+
+/// Runs until `stop` is ready; `listening` hears the address as soon as there is one.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(
+    options: Options,
+    listening: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let mut running = start(options).await?;
+    listening(running.address());
+    tokio::select! {
+        () = stop => running.stop().await,
+        ended = running.ended() => {
+            error!(%ended, "stopping");
+            running.stop().await;
+            return Err(ended);
+        }
+    }
+    Ok(())
+}
+
+/// Starts.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn start(options: Options) -> Result<Running, RunError> {
+    let node = connect(&options.config)?;
+    start_with(options, node).await
+}
+
+fn connect(config: &Config) -> Result<Option<Arc<dyn Node>>, RunError> {
+    let Some(wanted) = &config.participant else { return Ok(None) };
+    let options = ParticipantOptions { address: wanted.address.clone(), timeout: wanted.timeout };
+    let participant = Participant::new(&options).map_err(RunError::Participant)?;
+    Ok(Some(Arc::new(Connected { participant, synchronizer: wanted.synchronizer.clone() })))
+}
+
+/// What is opened before anybody can connect.
+struct Opened {
+    folder: DataFolder,
+    store: Arc<dyn Store>,
+    authority: Arc<Authority>,
+    register: Arc<Register>,
+    driver: Driver,
+    mind: JoinSet<()>,
+    coordinator: protocol::identity::IdentityPublicKey,
+}
+
+/// Starts with a participant of the caller's.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result<Running, RunError> {
+    tls::install_crypto();
+    let (stop, stopped) = watch::channel(false);
+    let (config, planner, handle) = (options.config.clone(), options.planner, Handle::current());
+    let waits = stopped.clone();
+    let opened = spawn_blocking(move || open(&config, planner, node, &handle, &waits)).await;
+    let opened = opened.map_err(|_| RunError::Ended("opening the data folder"))??;
+    let Opened { folder, store, authority, register, driver, mind, coordinator } = opened;
+    let config = options.config;
+    let listen = |error| RunError::Listen { address: config.listen, error };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let advertised = config.advertised(address);
+    folder.keep(ADDRESS_FILE, &advertised)?;
+    let tls = tls::server_config(&authority, &config.names(address))?;
+    let socket = bind_control(&folder)?;
+    let control = Control {
+        store: Arc::clone(&store),
+        authority: Arc::clone(&authority),
+        address: advertised.clone(),
+        lifetime: config.invitation_lifetime,
+    };
+    let synchronizer = config.participant.as_ref().map(|participant| participant.synchronizer.clone());
+    let enroller = Enroller::new(Arc::clone(&store), authority, Arc::clone(&register), coordinator, synchronizer);
+    let durable = store.durable();
+    let api = Arc::new(Api {
+        store,
+        register,
+        enroller: Arc::new(enroller),
+        driver,
+        coordinator,
+        planner,
+        stop: stopped.clone(),
+    });
+    let mut servers = JoinSet::new();
+    let router = api::router(Arc::clone(&api));
+    servers.spawn(accept::serve(listener, Arc::new(tls), router, options.bounds, stopped.clone()));
+    servers.spawn(control::serve(socket, Arc::new(control), stopped));
+    info!(%address, advertised, %coordinator, "listening");
+    Ok(Running { address, advertised, stop, durable, api, mind, servers })
+}
+
+fn bind_control(folder: &DataFolder) -> Result<UnixListener, RunError> {
+    let path = folder.socket();
+    control::bind(&path).map_err(|error| RunError::Control { path, error })
+}
+
+fn open(
+    config: &Config,
+    planner: Planner,
+    node: Option<Arc<dyn Node>>,
+    handle: &Handle,
+    stop: &watch::Receiver<bool>,
+) -> Result<Opened, RunError> {
+    let folder = DataFolder::open(&config.data)?;
+    // First of all: it locks the folder.
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&folder.store())?);
+    let authority = Arc::new(Authority::open(&folder)?);
+    let signer = identity::open(&folder)?;
+    let coordinator = signer.identity();
+    let register = Arc::new(Register::default());
+    let poll = config.participant.as_ref().map(|participant| participant.poll).unwrap_or_default();
+    let parts = Parts {
+        store: Arc::clone(&store),
+        register: Arc::clone(&register),
+        signer: Box::new(signer),
+        planner,
+        node: node.map(|node| (node, poll)),
+    };
+    let (driver, mind) = Driver::start(parts, handle, stop)?;
+    Ok(Opened { folder, store, authority, register, driver, mind, coordinator })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How agents reach it.
+    pub fn advertised(&self) -> &str {
+        &self.advertised
+    }
+
+    /// Ends where something that must go on has ended.
+    pub async fn ended(&mut self) -> RunError {
+        let writer_ended = async { while self.durable.changed().await.is_ok() {} };
+        tokio::select! {
+            () = writer_ended => RunError::Ended("the store's writer"),
+            _ = self.mind.join_next() => RunError::Ended("the coordinator's mind"),
+            _ = self.servers.join_next() => RunError::Ended("a server"),
+        }
+    }
+
+    /// Stops: no new connections, running requests end, what was taken is stored.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.servers.join_next().await.is_some() {}
+        self.api.driver.stop();
+        while self.mind.join_next().await.is_some() {}
+        // The last holder of the store waits for its writer.
+        let Self { api, .. } = self;
+        if spawn_blocking(move || drop(api)).await.is_err() {
+            error!("the store was not closed in order");
+        }
+        info!("stopped");
+    }
+}

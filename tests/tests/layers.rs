@@ -1,0 +1,72 @@
+//! Who may import whom: the architecture's borders, read from the manifests.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Our crates and, of each, which of ours it may name outside its tests.
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("canton-topology", &[]),
+    ("canton-proto", &[]),
+    ("protocol", &["canton-topology"]),
+    ("canton-client", &["canton-proto", "canton-topology"]),
+    ("canton-sandbox", &["canton-proto", "canton-topology"]),
+    ("custody", &["canton-topology", "protocol"]),
+    ("coordinator", &["canton-client", "canton-topology", "protocol"]),
+    ("signer-agent", &["canton-client", "canton-topology", "custody", "protocol"]),
+    (
+        "demo",
+        &["canton-client", "canton-sandbox", "canton-topology", "coordinator", "custody", "protocol", "signer-agent"],
+    ),
+];
+
+/// What a pure crate may not name.
+const IMPURE: [&str; 8] = ["tokio", "tonic", "serde_json", "reqwest", "axum", "hyper", "getrandom", "redb"];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    metadata
+        .packages
+        .iter()
+        .map(|package| {
+            let named = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal)
+                .map(|dependency| dependency.name.clone());
+            (package.name.to_string(), named.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn no_crate_imports_what_the_architecture_forbids() {
+    let dependencies = dependencies();
+    let ours: BTreeSet<&str> = dependencies.keys().map(String::as_str).collect();
+    for (name, allowed) in ALLOWED {
+        let named = &dependencies[name];
+        for dependency in named.iter().filter(|dependency| ours.contains(dependency.as_str())) {
+            assert!(allowed.contains(&dependency.as_str()), "{name} may not import {dependency}");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_name_no_clock_no_network_and_no_disk() {
+    let dependencies = dependencies();
+    for name in ["canton-topology", "protocol"] {
+        for impure in IMPURE {
+            assert!(!dependencies[name].contains(impure), "{name} is pure and may not import {impure}");
+        }
+    }
+}
+
+#[test]
+fn the_coordinator_can_name_no_owners_key() {
+    let dependencies = dependencies();
+    assert!(!dependencies["coordinator"].contains("custody"));
+    assert!(
+        !dependencies["custody"].iter().any(|name| ["tokio", "reqwest", "hyper", "tonic"].contains(&name.as_str()))
+    );
+}
