@@ -106,7 +106,7 @@ mod tests {
         let row = seal(&key, b"value");
 
         assert_eq!(hex::encode(&key), "7300000000000000070001");
-        assert_eq!(hex::encode(row), "01PLACEHOLDER");
+        assert_eq!(hex::encode(row), "0196616c832adb084d39ca4bab0aaf56363b16d5b33952f31b180c9ff8d9a9c20b76616c7565");
     }
 
     #[test]
