@@ -28,6 +28,9 @@ static ITEM: Schema = Schema {
 static ITEMS: Schema =
     Schema { name: "TopologyTransactions", fields: &[Field::many(1, "items", Kind::Message(&ITEM))] };
 
+/// Longest reason for a rejection that Canton takes, in characters as Java counts them.
+const REJECTION_CHARS_MAX: usize = 300;
+
 /// One stored row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -145,21 +148,17 @@ impl Item {
     fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let time = |number| crate::mapping::timestamp(node, number);
         let missing = |number| node.error(number, DecodeErrorKind::FieldNotSet);
-        let mut transaction = SignedTransaction::parse_wrapped(node.bytes(3));
-        if let Err(error) = &mut transaction {
-            let place = node.place(3);
-            error.place = Place {
-                offset: place.offset + error.place.offset,
-                path: format!("{}.{}", place.path, error.place.path),
-            };
+        let sequenced = time(4)?.ok_or_else(|| missing(4))?;
+        let valid_from = time(1)?.ok_or_else(|| missing(1))?;
+        let valid_until = time(2)?;
+        let rejection = node.has(5).then(|| node.text(5).to_owned());
+        if rejection.as_ref().is_some_and(|reason| reason.encode_utf16().count() > REJECTION_CHARS_MAX) {
+            let reason = format!("longer than {REJECTION_CHARS_MAX} characters");
+            return Err(node.error(5, DecodeErrorKind::Invariant(reason)));
         }
-        Ok(Self {
-            sequenced: time(4)?.ok_or_else(|| missing(4))?,
-            valid_from: time(1)?.ok_or_else(|| missing(1))?,
-            valid_until: time(2)?,
-            transaction: transaction?,
-            rejection: node.has(5).then(|| node.text(5).to_owned()),
-        })
+        let transaction = SignedTransaction::parse_wrapped(node.bytes(3));
+        let transaction = transaction.map_err(|error| error.within(&node.place(3)))?;
+        Ok(Self { sequenced, valid_from, valid_until, transaction, rejection })
     }
 
     /// Writes the message `TopologyTransactions.Item`.

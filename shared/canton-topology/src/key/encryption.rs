@@ -52,6 +52,12 @@ impl EncryptionPublicKey {
         refused.map_or(Ok(key), |reason| Err(node.error(3, DecodeErrorKind::Crypto(reason.to_owned()))))
     }
 
+    /// The same key as Canton itself would write it.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        Self { format: self.kept_format(), bytes: self.bytes.clone(), scheme: 0, spec: self.kept_spec() }
+    }
+
     fn kept_format(&self) -> i32 {
         if self.format == LEGACY_DER { SPKI } else { self.format }
     }

@@ -1,6 +1,8 @@
 //! Addresses of sequencers, read as Canton reads them: as URIs (RFC 2396), of which it keeps host, port and whether TLS
 //! is used.
 
+use std::fmt;
+
 use crate::wire::DecodeErrorKind;
 
 /// Where a sequencer is reached.
@@ -41,6 +43,14 @@ impl Endpoint {
         let port =
             port.ok_or_else(|| DecodeErrorKind::ValueConversion(format!("{text:?}: the port is above 65535")))?;
         Ok(Self { tls, host: host.to_owned(), port })
+    }
+}
+
+/// As Canton writes it, with its port.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 

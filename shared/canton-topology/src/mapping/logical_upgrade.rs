@@ -50,9 +50,10 @@ pub struct LsuSequencerConnectionSuccessor {
 
 impl PartialEq for LsuSequencerConnectionSuccessor {
     fn eq(&self, other: &Self) -> bool {
+        let set = BTreeSet::<Endpoint>::from_iter::<Vec<Endpoint>>;
         self.sequencer == other.sequencer
             && self.successor == other.successor
-            && self.read_endpoints() == other.read_endpoints()
+            && set(self.read_endpoints()) == set(other.read_endpoints())
             && self.custom_trust_certificates == other.custom_trust_certificates
     }
 }
@@ -60,9 +61,16 @@ impl PartialEq for LsuSequencerConnectionSuccessor {
 impl Eq for LsuSequencerConnectionSuccessor {}
 
 impl LsuSequencerConnectionSuccessor {
-    /// The addresses as Canton reads them. What does not read is left out: no mapping that was parsed has such a one.
-    pub fn read_endpoints(&self) -> BTreeSet<Endpoint> {
-        self.endpoints.iter().filter_map(|text| Endpoint::parse(text).ok()).collect()
+    /// The addresses as Canton reads them, each once, in the order of their first mention. What does not read is left
+    /// out: no mapping that was parsed has such a one.
+    pub fn read_endpoints(&self) -> Vec<Endpoint> {
+        let mut read = Vec::new();
+        for endpoint in self.endpoints.iter().filter_map(|text| Endpoint::parse(text).ok()) {
+            if !read.contains(&endpoint) {
+                read.push(endpoint);
+            }
+        }
+        read
     }
 
     pub(super) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {

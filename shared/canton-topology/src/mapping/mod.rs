@@ -1,8 +1,11 @@
 //! Topology mappings: what a transaction says. One type for each of Canton's kinds, read from the wire and written
 //! back in the order in which Canton writes.
 
+mod canton_form;
+mod code;
 mod decentralized_namespace;
 mod endpoint;
+mod field;
 mod keys;
 mod logical_upgrade;
 mod namespace_delegation;
@@ -12,14 +15,17 @@ mod party_to_participant;
 pub(crate) mod schema;
 mod synchronizer;
 
+use std::collections::BTreeSet;
+
 use crate::{
     hash::{UniqueKey, length_prefixed},
-    id::{IdError, Member, MemberKind, Namespace, SynchronizerId, UniqueIdentifier},
+    id::{Namespace, SynchronizerId, UniqueIdentifier},
     key::SigningPublicKey,
     wire::{self, DecodeError, DecodeErrorKind, Message, Node, Writer},
 };
 
 pub use self::{
+    code::{Code, NotACode},
     decentralized_namespace::DecentralizedNamespaceDefinition,
     endpoint::Endpoint,
     keys::{OwnerKey, OwnerToKeyMapping, PartyToKeyMapping},
@@ -37,100 +43,15 @@ pub use self::{
     },
 };
 
-pub(crate) use self::participant::{TIMES, timestamp, write_timestamp};
+pub(crate) use self::{
+    field::id_error_kind,
+    participant::{TIMES, timestamp, write_timestamp},
+};
+
+use self::field::{convert, identifier, members, namespace, non_negative, positive, signing_keys, too_many_keys};
 
 /// Most keys in one mapping.
 pub const KEYS_MAX: usize = 20;
-
-/// The number of a mapping's kind, as it stands in unique keys and restrictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-#[allow(missing_docs)]
-pub enum Code {
-    NamespaceDelegation = 1,
-    DecentralizedNamespaceDefinition = 3,
-    OwnerToKeyMapping = 4,
-    SynchronizerTrustCertificate = 5,
-    ParticipantSynchronizerPermission = 6,
-    PartyHostingLimits = 7,
-    VettedPackages = 8,
-    PartyToParticipant = 9,
-    SynchronizerParametersState = 11,
-    MediatorSynchronizerState = 12,
-    SequencerSynchronizerState = 13,
-    DynamicSequencingParametersState = 17,
-    PartyToKeyMapping = 18,
-    LsuAnnouncement = 19,
-    LsuSequencerConnectionSuccessor = 20,
-}
-
-impl Code {
-    /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::NamespaceDelegation,
-        Self::DecentralizedNamespaceDefinition,
-        Self::OwnerToKeyMapping,
-        Self::SynchronizerTrustCertificate,
-        Self::ParticipantSynchronizerPermission,
-        Self::PartyHostingLimits,
-        Self::VettedPackages,
-        Self::PartyToParticipant,
-        Self::SynchronizerParametersState,
-        Self::MediatorSynchronizerState,
-        Self::SequencerSynchronizerState,
-        Self::DynamicSequencingParametersState,
-        Self::PartyToKeyMapping,
-        Self::LsuAnnouncement,
-        Self::LsuSequencerConnectionSuccessor,
-    ];
-
-    /// The kind of that number.
-    pub fn from_number(number: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| *code as i32 == number)
-    }
-
-    /// Canton's three letters for it, as in the filters of a node's API.
-    pub fn letters(self) -> &'static str {
-        match self {
-            Self::NamespaceDelegation => "nsd",
-            Self::DecentralizedNamespaceDefinition => "dnd",
-            Self::OwnerToKeyMapping => "otk",
-            Self::SynchronizerTrustCertificate => "dtc",
-            Self::ParticipantSynchronizerPermission => "pdp",
-            Self::PartyHostingLimits => "phl",
-            Self::VettedPackages => "vtp",
-            Self::PartyToParticipant => "ptp",
-            Self::SynchronizerParametersState => "dop",
-            Self::MediatorSynchronizerState => "mds",
-            Self::SequencerSynchronizerState => "sds",
-            Self::DynamicSequencingParametersState => "sep",
-            Self::PartyToKeyMapping => "ptk",
-            Self::LsuAnnouncement => "lsu",
-            Self::LsuSequencerConnectionSuccessor => "scs",
-        }
-    }
-
-    /// Canton's name for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NamespaceDelegation => "NamespaceDelegation",
-            Self::DecentralizedNamespaceDefinition => "DecentralizedNamespaceDefinition",
-            Self::OwnerToKeyMapping => "OwnerToKeyMapping",
-            Self::SynchronizerTrustCertificate => "SynchronizerTrustCertificate",
-            Self::ParticipantSynchronizerPermission => "ParticipantSynchronizerPermission",
-            Self::PartyHostingLimits => "PartyHostingLimits",
-            Self::VettedPackages => "VettedPackages",
-            Self::PartyToParticipant => "PartyToParticipant",
-            Self::SynchronizerParametersState => "SynchronizerParametersState",
-            Self::MediatorSynchronizerState => "MediatorSynchronizerState",
-            Self::SequencerSynchronizerState => "SequencerSynchronizerState",
-            Self::DynamicSequencingParametersState => "DynamicSequencingParametersState",
-            Self::PartyToKeyMapping => "PartyToKeyMapping",
-            Self::LsuAnnouncement => "LsuAnnouncement",
-            Self::LsuSequencerConnectionSuccessor => "LsuSequencerConnectionSuccessor",
-        }
-    }
-}
 
 /// What a transaction says. Equality is Canton's own: of the parsed objects, not of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,6 +116,50 @@ impl Mapping {
             Self::LsuAnnouncement(m) => m.successor.logical.namespace(),
             Self::LsuSequencerConnectionSuccessor(m) => m.sequencer.namespace(),
         }
+    }
+
+    /// What it is about, where that has a unique identifier.
+    pub fn uid(&self) -> Option<&UniqueIdentifier> {
+        match self {
+            Self::NamespaceDelegation(_) | Self::DecentralizedNamespaceDefinition(_) => None,
+            Self::OwnerToKeyMapping(m) => Some(&m.member.uid),
+            Self::SynchronizerTrustCertificate(m) => Some(m.participant.uid()),
+            Self::ParticipantSynchronizerPermission(m) => Some(m.participant.uid()),
+            Self::PartyHostingLimits(m) => Some(m.party.uid()),
+            Self::VettedPackages(m) => Some(m.participant.uid()),
+            Self::PartyToParticipant(m) => Some(m.party.uid()),
+            Self::SynchronizerParametersState(m) => Some(m.synchronizer.uid()),
+            Self::MediatorSynchronizerState(m) => Some(m.synchronizer.uid()),
+            Self::SequencerSynchronizerState(m) => Some(m.synchronizer.uid()),
+            Self::DynamicSequencingParametersState(m) => Some(m.synchronizer.uid()),
+            Self::PartyToKeyMapping(m) => Some(m.party.uid()),
+            Self::LsuAnnouncement(m) => Some(m.successor.logical.uid()),
+            Self::LsuSequencerConnectionSuccessor(m) => Some(&m.sequencer),
+        }
+    }
+
+    /// Every unique identifier that it names.
+    pub fn referenced(&self) -> BTreeSet<&UniqueIdentifier> {
+        let mut referenced: BTreeSet<&UniqueIdentifier> = self.uid().into_iter().collect();
+        referenced.extend(self.restricted_to().map(SynchronizerId::uid));
+        match self {
+            Self::PartyToParticipant(m) => referenced.extend(m.participants.iter().map(|host| host.participant.uid())),
+            Self::MediatorSynchronizerState(m) => referenced.extend(m.members().map(|member| &member.uid)),
+            Self::SequencerSynchronizerState(m) => referenced.extend(m.members().map(|member| &member.uid)),
+            Self::NamespaceDelegation(_)
+            | Self::DecentralizedNamespaceDefinition(_)
+            | Self::OwnerToKeyMapping(_)
+            | Self::SynchronizerTrustCertificate(_)
+            | Self::ParticipantSynchronizerPermission(_)
+            | Self::PartyHostingLimits(_)
+            | Self::VettedPackages(_)
+            | Self::SynchronizerParametersState(_)
+            | Self::DynamicSequencingParametersState(_)
+            | Self::PartyToKeyMapping(_)
+            | Self::LsuAnnouncement(_)
+            | Self::LsuSequencerConnectionSuccessor(_) => {}
+        }
+        referenced
     }
 
     /// The one synchronizer that the mapping may stand on, where it names one.
@@ -360,68 +325,4 @@ pub fn delegation_key(namespace: &Namespace, target: &crate::id::Fingerprint) ->
 
 fn put(body: &mut Vec<u8>, text: &impl ToString) {
     length_prefixed(body, text.to_string().as_bytes());
-}
-
-/// How Canton calls a bare fingerprint that does not read.
-pub(crate) fn id_error_kind(error: &IdError) -> DecodeErrorKind {
-    match error {
-        IdError::TooLong { .. } => DecodeErrorKind::Invariant(error.to_string()),
-        IdError::Empty { .. }
-        | IdError::Character { .. }
-        | IdError::Delimiter { .. }
-        | IdError::NoNamespace { .. }
-        | IdError::Member { .. }
-        | IdError::Physical { .. } => DecodeErrorKind::StringConversion(error.to_string()),
-    }
-}
-
-/// Reads a namespace or fingerprint.
-fn namespace(node: &Node<'_>, number: u32) -> Result<Namespace, DecodeError> {
-    node.text(number).parse().map_err(|error| node.error(number, id_error_kind(&error)))
-}
-
-/// Reads anything that is built of a unique identifier.
-fn identifier<T: std::str::FromStr<Err = IdError>>(node: &Node<'_>, number: u32) -> Result<T, DecodeError> {
-    convert(node, number, node.text(number).parse())
-}
-
-fn convert<T>(node: &Node<'_>, number: u32, result: Result<T, IdError>) -> Result<T, DecodeError> {
-    result.map_err(|error| node.error(number, DecodeErrorKind::ValueConversion(error.to_string())))
-}
-
-/// Reads a number that Canton wants to be at least 1.
-fn positive(node: &Node<'_>, number: u32) -> Result<u32, DecodeError> {
-    let value = node.int(number);
-    u32::try_from(value).ok().filter(|value| *value > 0).ok_or_else(|| {
-        node.error(number, DecodeErrorKind::Invariant(format!("{value}: must be from 1 to {}", i32::MAX)))
-    })
-}
-
-/// Reads a number that Canton wants to be at least 0.
-fn non_negative(node: &Node<'_>, number: u32) -> Result<u32, DecodeError> {
-    let value = node.int(number);
-    u32::try_from(value)
-        .map_err(|_| node.error(number, DecodeErrorKind::Invariant(format!("{value}: must be from 0 to {}", i32::MAX))))
-}
-
-/// Reads the signing keys of a repeated field, refusing an empty list.
-fn signing_keys(node: &Node<'_>, number: u32) -> Result<Vec<SigningPublicKey>, DecodeError> {
-    let keys = node.children(number).map(|key| SigningPublicKey::from_node(&key)).collect::<Result<Vec<_>, _>>()?;
-    if keys.is_empty() { Err(node.error(number, DecodeErrorKind::FieldNotSet)) } else { Ok(keys) }
-}
-
-fn too_many_keys(node: &Node<'_>, number: u32, found: usize) -> DecodeError {
-    node.error(number, DecodeErrorKind::Invariant(format!("{found} keys; at most {KEYS_MAX} are taken")))
-}
-
-/// Reads the unique identifiers of mediators or sequencers, dropping repetitions.
-fn members(node: &Node<'_>, number: u32, kind: MemberKind) -> Result<Vec<Member>, DecodeError> {
-    let mut members = Vec::new();
-    for text in node.texts(number) {
-        let member = Member { kind, uid: convert(node, number, text.parse())? };
-        if !members.contains(&member) {
-            members.push(member);
-        }
-    }
-    Ok(members)
 }

@@ -7,6 +7,7 @@
 mod canonical;
 mod cursor;
 mod message;
+mod node;
 mod reader;
 pub mod schema;
 mod writer;
@@ -16,7 +17,8 @@ use std::fmt;
 use thiserror::Error;
 
 pub use self::{
-    message::{Located, Message, Node, Value},
+    message::{Located, Message, Value},
+    node::Node,
     reader::{read, skim},
     writer::Writer,
 };
