@@ -34,7 +34,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The agent does not sign, for a reason that the others are told.
-    #[error("{name}: {0}", name = .0.name())]
+    #[error("{0}")]
     Refused(Refusal),
     /// The agent's participant has not seen the base yet.
     #[error("not yet: transaction {} builds on serial {}, this agent's participant shows {}", .0.index, .0.expected, .0.seen)]

@@ -3,6 +3,7 @@
 //! One binary plays every part: it starts itself again as the real coordinator and as the real signer agents.
 
 mod replay;
+mod sandbox;
 mod story;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -25,6 +26,9 @@ enum Command {
     /// Replays the real history of a decentralized namespace through coordinator, agents and synchronizer.
     #[command(after_help = "Example: demo replay dso-chain.json --base CN-genesis-state-20250410.gz --seed 7 --json")]
     Replay(replay::ReplayArguments),
+    /// Runs the embedded synchronizer and its participants alone, to try the product by hand.
+    #[command(after_help = "Example: demo sandbox --env sandbox.env")]
+    Sandbox(sandbox::SandboxArguments),
 }
 
 fn coordinator(all: Vec<OsString>, planner: Planner) -> ExitCode {
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match &arguments.command {
             Some(Command::Replay(replay)) => replay::run(replay).await.map(|report| report.wrong_calls == 0),
+            Some(Command::Sandbox(sandbox)) => sandbox::run(sandbox).await.map(|()| true),
             None => story::run(&arguments.story).await.map(|()| true),
         }
     });

@@ -2,6 +2,7 @@
 //! signature. Synchronous, without any network: the offline signer links it too.
 #![deny(missing_docs)]
 
+pub mod hardening;
 pub mod journal;
 pub mod keys;
 pub mod ladder;

@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Answer as JSON.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print nothing but this field of the answer, for scripts.
+    #[arg(long, global = true, value_name = "FIELD", conflicts_with = "json")]
+    pub print: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }

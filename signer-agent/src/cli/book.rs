@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::{
     End,
     arguments::{AddCard, Book},
-    print,
+    print::{self, Form},
 };
 use crate::folder::Folder;
 
-pub fn card(folder: &Folder, json: bool) -> anyhow::Result<End> {
+pub fn card(folder: &Folder, form: &Form) -> anyhow::Result<End> {
     let card = folder.card()?;
-    print::value("hand the card over by any path and read the code aloud by another", &described(&card), json);
+    print::value("hand the card over by any path and read the code aloud by another", &described(&card), form)?;
     Ok(End::Done)
 }
 
@@ -31,9 +31,9 @@ fn described(card: &Card) -> Value {
     })
 }
 
-pub fn run(folder: &Folder, command: &Book, json: bool) -> anyhow::Result<End> {
+pub fn run(folder: &Folder, command: &Book, form: &Form) -> anyhow::Result<End> {
     match command {
-        Book::Add(add) => self::add(folder, add, json),
+        Book::Add(add) => self::add(folder, add, form),
         Book::List => {
             let book = folder.book()?;
             let entries: Vec<Value> = book
@@ -45,7 +45,7 @@ pub fn run(folder: &Folder, command: &Book, json: bool) -> anyhow::Result<End> {
                     value
                 })
                 .collect();
-            print::value("the book", &json!({ "entries": entries }), json);
+            print::value("the book", &json!({ "entries": entries }), form)?;
             Ok(End::Done)
         }
         Book::Remove { name } => {
@@ -54,13 +54,13 @@ pub fn run(folder: &Folder, command: &Book, json: bool) -> anyhow::Result<End> {
                 bail!("{name} is not in the book; `book list` shows who is");
             }
             folder.set_book(&book)?;
-            print::value("removed", &json!({ "removed": name }), json);
+            print::value("removed", &json!({ "removed": name }), form)?;
             Ok(End::Done)
         }
     }
 }
 
-fn add(folder: &Folder, add: &AddCard, json: bool) -> anyhow::Result<End> {
+fn add(folder: &Folder, add: &AddCard, form: &Form) -> anyhow::Result<End> {
     let card = Card::parse(&add.card)?;
     if card.owner() == folder.card()?.owner() {
         bail!("this is the owner's own card; `me` needs no entry");
@@ -77,7 +77,7 @@ fn add(folder: &Folder, add: &AddCard, json: bool) -> anyhow::Result<End> {
     let mut book = folder.book()?;
     book.add(Entry { name: name.clone(), card: card.clone() })?;
     folder.set_book(&book)?;
-    print::value("entered", &json!({ "name": name, "owner": card.owner().to_string() }), json);
+    print::value("entered", &json!({ "name": name, "owner": card.owner().to_string() }), form)?;
     Ok(End::Done)
 }
 

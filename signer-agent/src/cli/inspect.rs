@@ -13,18 +13,22 @@ use canton_topology::{
 };
 use serde_json::{Value, json};
 
-use super::{End, arguments::Inspect, print};
+use super::{
+    End,
+    arguments::Inspect,
+    print::{self, Form},
+};
 
 /// Largest input that is read, in bytes.
 const INPUT_BYTES_MAX: u64 = 1 << 30;
 
-pub fn run(inspect: &Inspect, json: bool) -> anyhow::Result<End> {
+pub fn run(inspect: &Inspect, form: &Form) -> anyhow::Result<End> {
     let mut all = Vec::new();
     for path in &inspect.files {
         let bytes = read_any(path)?;
         all.extend(recognise(&bytes).with_context(|| format!("{}", path.display()))?);
     }
-    if json {
+    if *form == Form::Json {
         println!("{}", Value::from(all));
     } else {
         for value in &all {

@@ -13,7 +13,10 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use self::arguments::{Arguments, Command};
+use self::{
+    arguments::{Arguments, Command},
+    print::Form,
+};
 use crate::folder::Folder;
 
 /// How a command ended.
@@ -59,16 +62,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn command(arguments: Arguments) -> anyhow::Result<End> {
-    let Arguments { data, json, command } = arguments;
+    let Arguments { data, json, print, command } = arguments;
+    let form = match print {
+        Some(field) => Form::Field(field),
+        None if json => Form::Json,
+        None => Form::Words,
+    };
+    let form = &form;
     if let Command::Inspect(inspect) = &command {
-        return inspect::run(inspect, json);
+        return inspect::run(inspect, form);
     }
     let folder = Folder::open(&data)?;
     match command {
-        Command::Init(init) => setup::init(&folder, &init, json).await,
-        Command::Enroll(enroll) => setup::enroll(&folder, &enroll, json).await,
-        Command::Card => book::card(&folder, json),
-        Command::Book(command) => book::run(&folder, &command, json),
+        Command::Init(init) => setup::init(&folder, &init, form).await,
+        Command::Enroll(enroll) => setup::enroll(&folder, &enroll, form).await,
+        Command::Card => book::card(&folder, form),
+        Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,
         Command::Inspect(_) => Ok(End::Done),
         Command::Status
@@ -78,6 +87,6 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         | Command::Approve(_)
         | Command::Decline(_)
         | Command::Withdraw(_)
-        | Command::Void(_) => talk::run(&folder, &command, json).await,
+        | Command::Void(_) => talk::run(&folder, &command, form).await,
     }
 }

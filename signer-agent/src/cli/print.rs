@@ -3,14 +3,37 @@
 use canton_topology::show::escaped;
 use serde_json::Value;
 
-/// Prints an answer: one JSON line, or a heading and its fields.
-pub fn value(heading: &str, value: &Value, json: bool) {
-    if json {
-        println!("{value}");
-        return;
+/// How an answer is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Words,
+    /// One JSON line.
+    Json,
+    /// One field alone.
+    Field(String),
+}
+
+/// Prints an answer: one JSON line, one field, or a heading and all fields.
+///
+/// # Errors
+/// Where the answer has no such field.
+pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
+    match form {
+        Form::Json => println!("{value}"),
+        Form::Words => {
+            println!("{heading}");
+            tree(value, 1);
+        }
+        Form::Field(name) => {
+            let Some(field) = value.get(name) else {
+                let names: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                anyhow::bail!("--print {name}: the answer has no such field; it has {}", names.join(", "));
+            };
+            println!("{}", leaf(field));
+        }
     }
-    println!("{heading}");
-    tree(value, 1);
+    Ok(())
 }
 
 fn tree(value: &Value, depth: usize) {

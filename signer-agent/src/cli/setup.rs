@@ -18,7 +18,7 @@ use zeroize::Zeroize as _;
 use super::{
     End,
     arguments::{Enroll, Init, Passphrase, Run},
-    print,
+    print::{self, Form},
 };
 use crate::{
     actor::now,
@@ -30,7 +30,7 @@ use crate::{
 /// Longest passphrase that is read, in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
 
-pub async fn init(folder: &Folder, init: &Init, json: bool) -> anyhow::Result<End> {
+pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<End> {
     if !is_plain_name(&init.name) {
         bail!("--name {:?}: use 1 to 64 letters, digits, '-', '_' or '.'", init.name);
     }
@@ -62,11 +62,11 @@ pub async fn init(folder: &Folder, init: &Init, json: bool) -> anyhow::Result<En
         "card": card.text(),
         "code": card.code(),
     });
-    print::value("the owner is made; next: `enroll` with an invitation", &value, json);
+    print::value("the owner is made; next: `enroll` with an invitation", &value, form)?;
     Ok(End::Done)
 }
 
-pub async fn enroll(folder: &Folder, enroll: &Enroll, json: bool) -> anyhow::Result<End> {
+pub async fn enroll(folder: &Folder, enroll: &Enroll, form: &Form) -> anyhow::Result<End> {
     let invitation: Invitation = enroll.invitation.parse()?;
     let config = folder.config()?;
     let keys = EncryptedFile::open(&folder.keys(), &passphrase(&enroll.passphrase, false)?)?;
@@ -79,7 +79,7 @@ pub async fn enroll(folder: &Folder, enroll: &Enroll, json: bool) -> anyhow::Res
     let enrolment = coordinator_link::enroll(&invitation, &keys.certify(claim)).await?;
     folder.set_enrolment(&enrolment)?;
     let value = json!({ "coordinator": enrolment.coordinator.to_string(), "address": enrolment.address });
-    print::value("enrolled; next: `run`", &value, json);
+    print::value("enrolled; next: `run`", &value, form)?;
     Ok(End::Done)
 }
 
@@ -96,6 +96,13 @@ pub async fn run(folder: Folder, run: &Run) -> anyhow::Result<End> {
 /// The passphrase: from a descriptor, or asked for at the terminal. Never from an argument or the environment, which
 /// others can read.
 fn passphrase(from: &Passphrase, twice: bool) -> anyhow::Result<SecretString> {
+    let given = read_passphrase(from, twice)?;
+    // After the descriptor is read: a process that cannot be looked into cannot open its own descriptors by name either.
+    custody::hardening::harden().context("core dumps cannot be turned off; no key is opened")?;
+    Ok(given)
+}
+
+fn read_passphrase(from: &Passphrase, twice: bool) -> anyhow::Result<SecretString> {
     if let Some(fd) = from.passphrase_fd {
         let file = std::fs::File::open(format!("/proc/self/fd/{fd}"))
             .with_context(|| format!("--passphrase-fd {fd}: not an open descriptor"))?;

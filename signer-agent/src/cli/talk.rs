@@ -9,20 +9,21 @@ use serde_json::Value;
 use super::{
     End,
     arguments::{Approve, Command, CreateParty, Propose, Why},
-    inspect, print,
+    inspect,
+    print::{self, Form},
 };
 use crate::{
     control::{self, Answer, Request, Wanted},
     folder::Folder,
 };
 
-pub async fn run(folder: &Folder, command: &Command, json: bool) -> anyhow::Result<End> {
+pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Result<End> {
     let request = match command {
         Command::Status => Request::Status,
         Command::List => Request::List,
         Command::Show(case) => Request::Show { case: case.case.clone() },
         Command::Propose(propose) => self::propose(propose)?,
-        Command::Approve(approve) => match self::approve(folder, approve, json).await? {
+        Command::Approve(approve) => match self::approve(folder, approve, form).await? {
             Some(request) => request,
             None => return Ok(End::NotYet),
         },
@@ -39,27 +40,27 @@ pub async fn run(folder: &Folder, command: &Command, json: bool) -> anyhow::Resu
         | Command::Inspect(_) => bail!("this command does not need the running agent"),
     };
     let answer = control::ask(&folder.socket(), &request).await?;
-    finish(answer, matches!(command, Command::Show(_)), json)
+    finish(answer, matches!(command, Command::Show(_)), form)
 }
 
-fn finish(answer: Answer, is_show: bool, json: bool) -> anyhow::Result<End> {
+fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
     match answer {
         Answer::Done { value } => {
-            if is_show && !json {
+            if is_show && *form == Form::Words {
                 print::differences(&value);
             }
-            print::value("done", &value, json);
+            print::value("done", &value, form)?;
             Ok(End::Done)
         }
         Answer::NotYet { reason } => {
-            if json {
+            if *form == Form::Json {
                 println!("{}", serde_json::json!({ "not-yet": reason }));
             } else {
                 eprintln!("{reason}");
             }
             Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } if json => {
+        Answer::Failed { name, reason } if *form == Form::Json => {
             println!("{}", serde_json::json!({ "name": name, "error": reason }));
             bail!("{reason}")
         }
@@ -68,17 +69,17 @@ fn finish(answer: Answer, is_show: bool, json: bool) -> anyhow::Result<End> {
 }
 
 /// The request, where the owner named the offer or says yes to what is shown.
-async fn approve(folder: &Folder, approve: &Approve, json: bool) -> anyhow::Result<Option<Request>> {
+async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Result<Option<Request>> {
     let case = approve.case.case.clone();
     let request = |offer| Request::Approve { case: case.clone(), offer, release: approve.release };
     if let Some(offer) = &approve.offer {
         return Ok(Some(request(offer.clone())));
     }
-    if json || !std::io::stdin().is_terminal() {
+    if *form != Form::Words || !std::io::stdin().is_terminal() {
         bail!("--offer is missing: without a terminal the offer that was looked at must be named; `show` prints it");
     }
     let shown = control::ask(&folder.socket(), &Request::Show { case: case.clone() }).await?;
-    let Answer::Done { value } = shown else { return finish(shown, true, json).map(|_| None) };
+    let Answer::Done { value } = shown else { return finish(shown, true, form).map(|_| None) };
     print::differences(&value);
     if let Some(reason) = value["verdict"]["reason"].as_str() {
         bail!("{reason}");
