@@ -170,7 +170,7 @@ async fn a_sleeper_stays_asleep_when_it_is_sent_again_by_the_same_signers() {
     world.add(&batch).await.unwrap();
     world.effective(&batch[4].transaction).await;
     let sleeper = world.signed(world.definition(2, 3), 1, true);
-    world.add(&[sleeper.clone()]).await.unwrap();
+    world.add(std::slice::from_ref(&sleeper)).await.unwrap();
     for _ in 0..500 {
         if world.network.head().proposals().count() == 1 {
             break;
@@ -179,13 +179,13 @@ async fn a_sleeper_stays_asleep_when_it_is_sent_again_by_the_same_signers() {
     }
     let rows = world.network.head().rows().count();
 
-    world.add(&[sleeper.clone()]).await.unwrap();
+    world.add(std::slice::from_ref(&sleeper)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(world.network.head().rows().count(), rows);
 
     // A serial can be burned: the same definition at serial 2 by enough owners, and the sleeper is gone for good.
     let burning = world.signed(world.definition(2, 2), 2, false);
-    world.add(&[burning.clone()]).await.unwrap();
+    world.add(std::slice::from_ref(&burning)).await.unwrap();
     world.effective(&burning.transaction).await;
     assert_eq!(world.network.head().proposals().count(), 0);
     let late = world.signed(sleeper.transaction, 2, true);
@@ -204,7 +204,8 @@ async fn what_the_client_reads_back_replays_to_the_same_topology() {
     world.effective(&batch[4].transaction).await;
     let synchronizer = world.network.synchronizer().clone();
     let items = world.nodes[2].topology(&synchronizer.logical).await.unwrap();
-    let mut state = State::new(world.nodes[2].synchronizer(&synchronizer.logical).await.unwrap(), StaticParameters::default());
+    let mut state =
+        State::new(world.nodes[2].synchronizer(&synchronizer.logical).await.unwrap(), StaticParameters::default());
     for verdict in replay(&mut state, &mut Verifier::default(), &items) {
         assert!(matches!(verdict, Verdict::Active { .. }), "{verdict:?}");
     }
