@@ -127,8 +127,23 @@ pub fn plan(intent: &Intent, state: &State) -> Result<Plan, PlanError> {
         Change::Void(change) => workflow::void::plan(change, state)?,
     };
     in_range("transactions", transactions.len() as u64, 1, limits::TRANSACTIONS_PER_PROPOSAL_MAX as u64, "")?;
+    if !matches!(intent.change, Change::Raw(_)) {
+        reads_back(&transactions)?;
+    }
     would_be_judged(intent, &transactions, state)?;
     Ok(Plan { base: base_of(&transactions, state), transactions })
+}
+
+/// What is planned is read by everybody as it was meant, or nobody is asked to sign it.
+fn reads_back(transactions: &[Transaction]) -> Result<(), PlanError> {
+    for (index, transaction) in transactions.iter().enumerate() {
+        let field = format!("transactions[{index}]");
+        let read = Transaction::parse(transaction.bytes()).map_err(|error| decode_error(&field, &error))?;
+        if let Some(unshown) = read.unshown().first() {
+            return Err(PlanError::Field { field, reason: format!("{unshown}; nobody signs what is not shown") });
+        }
+    }
+    Ok(())
 }
 
 /// Nobody should be asked to sign what the synchronizer refuses whoever signs it: a host that is not there, a key that

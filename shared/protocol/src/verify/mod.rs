@@ -210,9 +210,7 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     let offered = case.offer().ok_or(Refusal::NoOffer)?;
     let transactions = &offered.transactions;
     everything_is_shown(transactions)?;
-    // Where a part of the offer is effective already, all of it is judged as it was when nothing of it was.
-    let hashes: BTreeSet<TransactionHash> = transactions.iter().map(Transaction::hash).collect();
-    let state = &context.state.without(&hashes);
+    let state = &as_offered(offered, context.state);
     base::check(offered, state)?;
     replan::check(case.intent(), transactions, state, planner)?;
     frame::check(case.intent(), transactions, state)?;
@@ -228,6 +226,16 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
         dangers: dangers(transactions),
         offered: offered.clone(),
     })
+}
+
+/// Where a part of the offer is effective already, all of it is judged as it was when nothing of it was. What the offer
+/// itself calls active was no part of it then.
+fn as_offered(offered: &Offered, state: &State) -> State {
+    let is_base = |hash: &TransactionHash| {
+        offered.offer.base.iter().any(|row| row.active.is_some_and(|(_, active)| active == *hash))
+    };
+    let hashes: BTreeSet<TransactionHash> = offered.transactions.iter().map(Transaction::hash).collect();
+    state.without(&hashes.into_iter().filter(|hash| !is_base(hash)).collect())
 }
 
 fn everything_is_shown(transactions: &[Transaction]) -> Result<(), Refusal> {

@@ -100,6 +100,11 @@ fn check(change: &CreateParty) -> Result<(), PlanError> {
 fn check_keys(change: &CreateParty) -> Result<(), PlanError> {
     let keys = change.signing_keys.len() as u64;
     in_range("signing_keys", keys, 0, limits::SIGNING_KEYS_MAX as u64, "")?;
+    let distinct: BTreeSet<_> = change.signing_keys.iter().map(SigningPublicKey::fingerprint).collect();
+    if distinct.len() < change.signing_keys.len() {
+        let reason = "a key stands there twice; name each once".to_owned();
+        return Err(PlanError::Field { field: "signing_keys".to_owned(), reason });
+    }
     let (min, hint) =
         if keys == 0 { (0, " (there are no signing keys)") } else { (1, " (the number of signing keys)") };
     in_range("signing_threshold", u64::from(change.signing_threshold), min, keys, hint)?;

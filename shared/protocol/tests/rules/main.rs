@@ -1,0 +1,10 @@
+//! The rules of cases, plans, verification and life, held one by one.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod case;
+mod life;
+mod plan;
+mod verify;
