@@ -1,0 +1,342 @@
+//! A world without sockets: one synchronizer, one coordinator, owners with agents. Every message waits in a queue until
+//! somebody delivers it, so that a test decides what happens when.
+
+use std::collections::VecDeque;
+
+use canton_sandbox::genesis::{self, Node, NodeKey};
+use canton_topology::{
+    Timestamp,
+    id::{MemberKind, Namespace},
+    judge::{Time, Verdict, Verifier, fold_batch},
+    key::{KeyUsage, SigningPublicKey},
+    mapping::Permission,
+    signature::Signature,
+    state::{State, StaticParameters},
+    transaction::{SignedTransaction, Transaction},
+};
+use coordinator::coordinator::{Coordinator, Effect, Refused, SubmitResult};
+use custody::{
+    journal::Journal,
+    keys::{KeyBackend, KeyError, KeyInfo, Purpose},
+    ladder::{Permission as Permit, Recorded},
+};
+use ed25519_dalek::SigningKey;
+use protocol::{
+    book::{Book, Card, Entry},
+    intent::{CaseId, Change, CreateParty, Host, Intent},
+    plan::plan,
+    statement::{SignStatements, Statement, StatementHash},
+    verify::Me,
+};
+use signer_agent::agent::{Agent, AgentError, Custody};
+
+/// Keys in memory: for tests alone.
+struct MemoryKeys(Vec<(SigningKey, SigningPublicKey)>);
+
+impl KeyBackend for MemoryKeys {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn keys(&self) -> Vec<KeyInfo> {
+        self.0.iter().map(|(_, public)| KeyInfo { public: public.clone(), purpose: Purpose::Namespace }).collect()
+    }
+
+    fn sign(&mut self, recorded: &Recorded) -> Result<Signature, KeyError> {
+        let held = self.0.iter().find(|(_, public)| public.fingerprint_ref() == recorded.key());
+        let (secret, public) = held.ok_or_else(|| KeyError::UnknownKey(recorded.key().clone()))?;
+        let signature = ed25519_dalek::Signer::sign(secret, recorded.transaction().as_bytes());
+        Ok(Signature::new_ed25519(signature.to_bytes(), public.fingerprint()))
+    }
+}
+
+/// One owner.
+pub struct Owner {
+    pub agent: Agent,
+    pub journal: Journal,
+    pub card: Card,
+    pub inbox: VecDeque<(Statement, u64)>,
+    backends: Vec<Box<dyn KeyBackend>>,
+    identity: SigningKey,
+    node: Node,
+}
+
+/// Everything.
+pub struct World {
+    pub coordinator: Coordinator,
+    pub owners: Vec<Owner>,
+    pub network: State,
+    /// What the coordinator wants submitted and nobody has handed over yet.
+    pub submissions: VecDeque<(CaseId, StatementHash, Vec<SignedTransaction>)>,
+    /// What the coordinator's store holds.
+    pub stored: Vec<Statement>,
+    pub now: i64,
+    pub planner: protocol::plan::Planner,
+    coordinator_key: SigningKey,
+    verifier: Verifier,
+    cases: u128,
+    _folder: tempfile::TempDir,
+}
+
+fn secret(seed: u64, index: u8) -> SigningKey {
+    let mut bytes = [index; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    SigningKey::from_bytes(&bytes)
+}
+
+fn public(secret: &SigningKey, usage: KeyUsage) -> SigningPublicKey {
+    SigningPublicKey::ed25519(secret.verifying_key().as_bytes(), &[usage]).unwrap()
+}
+
+impl World {
+    /// As many owners as asked, who all know each other.
+    pub fn new(seed: u64, owners: u8) -> Self {
+        let (synchronizer, mut rows) = genesis::synchronizer("world", 34);
+        let nodes: Vec<Node> =
+            (0..owners).map(|index| Node::generate(MemberKind::Participant, &format!("node{index}"))).collect();
+        for node in &nodes {
+            rows.extend(node.onboarding(&synchronizer.logical));
+        }
+        let mut network = State::new(synchronizer.clone(), StaticParameters::default());
+        let mut verifier = Verifier::default();
+        let time = Time { sequenced: genesis::GENESIS, effective: genesis::GENESIS };
+        for verdict in fold_batch(&mut network, &mut verifier, &rows, time) {
+            assert!(matches!(verdict, Verdict::Active { .. }), "{verdict:?}");
+        }
+        let coordinator_key = secret(seed, 0xff);
+        let mut world = Self {
+            coordinator: Coordinator::new(Box::new(coordinator_key.clone()), plan),
+            owners: Vec::new(),
+            network,
+            submissions: VecDeque::new(),
+            stored: Vec::new(),
+            now: 1_000_000,
+            planner: plan,
+            coordinator_key,
+            verifier,
+            cases: u128::from(seed) << 64,
+            _folder: tempfile::tempdir().unwrap(),
+        };
+        for (index, node) in nodes.into_iter().enumerate() {
+            world.add_owner(seed, index as u8, node);
+        }
+        world.introduce();
+        world
+    }
+
+    fn add_owner(&mut self, seed: u64, index: u8, node: Node) {
+        let (namespace, party, identity) =
+            (secret(seed, 3 * index), secret(seed, 3 * index + 1), secret(seed, 3 * index + 2));
+        let keys = vec![
+            (namespace.clone(), public(&namespace, KeyUsage::Namespace)),
+            (party.clone(), public(&party, KeyUsage::Protocol)),
+        ];
+        let card = Card {
+            name: format!("owner{index}"),
+            namespace_key: keys[0].1.clone(),
+            identity: SignStatements::identity(&identity),
+            host: Some(node.participant()),
+            party_key: Some(keys[1].1.clone()),
+        };
+        let me = Me {
+            owner: card.owner(),
+            identity: card.identity,
+            keys: keys.iter().map(|(_, public)| public.clone()).collect(),
+            host: Some((node.participant(), node.namespace_key.public().clone())),
+            synchronizer: self.network.synchronizer().logical.clone(),
+        };
+        let known = SignStatements::identity(&self.coordinator_key);
+        let agent = Agent::new(me, Box::new(identity.clone()), known, Book::default(), Vec::new());
+        let journal = Journal::open(&self._folder.path().join(format!("journal{index}"))).unwrap();
+        let backends: Vec<Box<dyn KeyBackend>> = vec![Box::new(MemoryKeys(keys))];
+        self.owners.push(Owner { agent, journal, card, inbox: VecDeque::new(), backends, identity, node });
+    }
+
+    fn introduce(&mut self) {
+        let cards: Vec<Card> = self.owners.iter().map(|owner| owner.card.clone()).collect();
+        for owner in &mut self.owners {
+            let mut book = Book::default();
+            for card in cards.iter().filter(|card| card.identity != owner.card.identity) {
+                book.add(Entry { name: card.name.clone(), card: card.clone() }).unwrap();
+            }
+            owner.agent.set_book(book);
+        }
+        self.admit_everybody();
+    }
+
+    fn admit_everybody(&mut self) {
+        for owner in &self.owners {
+            self.coordinator.admit(owner.card.identity, owner.card.owner());
+        }
+    }
+
+    /// The coordinator is gone; another process rises from what its store holds.
+    pub fn crash_coordinator(&mut self) {
+        self.coordinator = Coordinator::new(Box::new(self.coordinator_key.clone()), self.planner);
+        self.admit_everybody();
+        for statement in self.stored.clone() {
+            self.coordinator.restore(statement).unwrap();
+        }
+        self.submissions.clear();
+    }
+
+    pub fn at(&self) -> Timestamp {
+        Timestamp(self.now)
+    }
+
+    /// An owner wants something.
+    pub fn propose(&mut self, owner: usize, change: Change) -> Result<CaseId, Refused> {
+        self.cases += 1;
+        let case = CaseId::from_bytes(self.cases.to_be_bytes());
+        let intent = Intent {
+            case,
+            synchronizer: self.network.synchronizer().logical.clone(),
+            proposer: self.owners[owner].card.owner(),
+            created_at: self.at(),
+            deadline: self.at().plus_micros(86_400_000_000),
+            reason: "as a test wants it".to_owned(),
+            change,
+        };
+        let statement = Statement::sign(&intent, &self.owners[owner].identity);
+        self.post(statement)?;
+        Ok(case)
+    }
+
+    /// A statement reaches the coordinator.
+    pub fn post(&mut self, statement: Statement) -> Result<(), Refused> {
+        let (_, effects) = self.coordinator.take(statement, self.at())?;
+        self.obey(effects);
+        Ok(())
+    }
+
+    /// What a shell does: store, fan out, queue.
+    fn obey(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Append { position, statement, .. } => {
+                    self.stored.push(statement.clone());
+                    for owner in &mut self.owners {
+                        owner.inbox.push_back((statement.clone(), position));
+                    }
+                }
+                Effect::Submit { case, offer, transactions } => {
+                    self.submissions.push_back((case, offer, transactions));
+                }
+            }
+        }
+    }
+
+    /// The coordinator sees topology as it is now.
+    pub fn show_coordinator(&mut self) {
+        self.now += 1;
+        let effects = self.coordinator.topology_changed(self.network.clone(), self.at());
+        self.obey(effects);
+    }
+
+    /// An owner's agent sees topology as it is now.
+    pub fn show_owner(&mut self, owner: usize) {
+        let state = self.network.clone();
+        self.owners[owner].agent.topology_changed(state);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, micros: i64) {
+        self.now += micros;
+        let effects = self.coordinator.tick(self.at());
+        self.obey(effects);
+    }
+
+    /// One waiting statement reaches an owner.
+    pub fn deliver(&mut self, owner: usize) -> bool {
+        let Some((statement, position)) = self.owners[owner].inbox.pop_front() else { return false };
+        self.owners[owner].agent.receive(statement, position).unwrap();
+        true
+    }
+
+    /// The oldest submission reaches the synchronizer, whole or not at all.
+    pub fn submit(&mut self) -> bool {
+        let Some((case, offer, transactions)) = self.submissions.pop_front() else { return false };
+        let time = Time { sequenced: self.at(), effective: self.at().plus_micros(250_000) };
+        let mut next = self.network.clone();
+        let verdicts = fold_batch(&mut next, &mut self.verifier, &transactions, time);
+        let refused = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Rejected(rejection) => Some(rejection.to_string()),
+            Verdict::Active { .. } | Verdict::Proposal { .. } => None,
+        });
+        let result = match refused {
+            Some(reason) => SubmitResult::Rejected(reason),
+            None => {
+                self.network = next;
+                SubmitResult::Watch
+            }
+        };
+        self.now += 1;
+        let effects = self.coordinator.submitted(case, offer, result, self.at());
+        self.obey(effects);
+        true
+    }
+
+    /// An owner says yes to the newest offer that its agent knows.
+    pub fn approve(&mut self, owner: usize, case: &CaseId) -> Result<Statement, AgentError> {
+        let now = self.at();
+        let Owner { agent, journal, backends, node, .. } = &mut self.owners[owner];
+        let offered = agent.case(case).and_then(|case| case.offer());
+        let shown = offered.map(|offered| offered.hash).ok_or(AgentError::UnknownCase(*case))?;
+        let key: &NodeKey = &node.namespace_key;
+        let mut participant = |signed: &SignedTransaction, _: &SigningPublicKey| Ok(key.sign(&signed.transaction));
+        let mut custody = Custody { journal, backends, participant: &mut participant };
+        agent.approve(case, Permit::Human { shown, release: None }, &mut custody, &|| now)
+    }
+
+    /// The change that founds a party of the first `count` owners.
+    pub fn founding(&self, count: usize, threshold: u32) -> Change {
+        let founders = &self.owners[..count];
+        let hosts = founders.iter().filter_map(|owner| owner.card.host.clone());
+        let hosts = hosts.map(|participant| Host { participant, permission: Permission::Confirmation });
+        Change::CreateParty(CreateParty {
+            hint: "treasury".to_owned(),
+            owners: founders.iter().map(|owner| owner.card.namespace_key.clone()).collect(),
+            namespace_threshold: threshold,
+            hosts: hosts.collect(),
+            confirmation_threshold: 1,
+            signing_keys: founders.iter().filter_map(|owner| owner.card.party_key.clone()).collect(),
+            signing_threshold: 1,
+        })
+    }
+
+    /// The namespace of the first `count` owners.
+    pub fn namespace(&self, count: usize) -> Namespace {
+        let owners: Vec<Namespace> = self.owners[..count].iter().map(|owner| owner.card.owner()).collect();
+        canton_topology::id::decentralized_namespace(&owners)
+    }
+
+    /// Everything that waits happens, until nothing waits any more and everybody who can has said yes.
+    pub fn settle(&mut self, case: &CaseId) {
+        for _ in 0..200 {
+            self.show_coordinator();
+            let mut moved = self.submit();
+            for owner in 0..self.owners.len() {
+                self.show_owner(owner);
+                while self.deliver(owner) {
+                    moved = true;
+                }
+                let me = self.owners[owner].card.owner();
+                let done = self.owners[owner].agent.case(case).is_some_and(|case| case.is_approved_by(&me));
+                if !done && let Ok(statement) = self.approve(owner, case) {
+                    self.post(statement).unwrap();
+                    moved = true;
+                }
+            }
+            if !moved && self.submissions.is_empty() {
+                return;
+            }
+        }
+        panic!("the world does not settle");
+    }
+
+    /// The transactions of a case's newest offer.
+    pub fn offered(&self, case: &CaseId) -> Vec<Transaction> {
+        let offer = self.coordinator.case(case).and_then(|case| case.offer());
+        offer.map(|offered| offered.transactions.clone()).unwrap_or_default()
+    }
+}
