@@ -186,6 +186,28 @@ fn a_field_out_of_its_order_is_named() {
 }
 
 #[test]
+fn two_lists_in_turns_are_two_lists() {
+    let member = |name: &str| format!("{name}::{NAMESPACE}");
+    let state = joined(&[
+        field(1, member("sync").as_bytes()),
+        number(2, 2),
+        field(4, member("o1").as_bytes()),
+        field(3, member("a1").as_bytes()),
+        field(4, member("o2").as_bytes()),
+        field(3, member("a2").as_bytes()),
+    ]);
+    let read = Transaction::parse(&wrapped(&transaction(&mapping(13, &state)))).unwrap();
+    assert!(read.unshown().iter().all(|unshown| unshown.reason == UnshownReason::OutOfOrder));
+    assert_eq!(read.unshown().len(), 2);
+    let Mapping::SequencerSynchronizerState(state) = read.mapping() else { panic!("sequencers are expected") };
+    let names = |members: &[canton_topology::id::Member]| -> Vec<String> {
+        members.iter().map(|member| member.uid.identifier().to_owned()).collect()
+    };
+    assert_eq!(names(&state.active), ["a1", "a2"]);
+    assert_eq!(names(&state.observers), ["o1", "o2"]);
+}
+
+#[test]
 fn a_wrapper_of_another_version_is_read_and_named() {
     for version in [0, 29, 31, 127] {
         let mut bytes = field(1, &transaction(&mapping(1, &root())));

@@ -9,14 +9,6 @@ use super::{KeyAsWritten, KeyError, KeyFormat, KeySpec, KeyUsage};
 pub(super) const ED25519_SPKI_PREFIX: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// 2^255 - 19: a y coordinate at or above it is not canonical.
-const FIELD_PRIME_LITTLE_ENDIAN: [u8; 32] = {
-    let mut prime = [0xff; 32];
-    prime[0] = 0xed;
-    prime[31] = 0x7f;
-    prime
-};
-
 /// Canton's rule: the retired usage 2 is dropped, nothing left means everything, and PROOF_OF_OWNERSHIP is added to
 /// every key but one whose only usage is NAMESPACE.
 pub(super) fn normalised_usage(written: &[i32]) -> Result<BTreeSet<KeyUsage>, KeyError> {
@@ -111,13 +103,9 @@ pub(super) fn is_rsa_2048(spki: &[u8]) -> bool {
 fn check_ed25519(raw: &[u8]) -> Result<(), KeyError> {
     let refused = |reason| KeyError::Bytes { spec: KeySpec::Ed25519, reason };
     let key: &[u8; 32] = raw.try_into().map_err(|_| refused("not 32 bytes"))?;
-    let mut y = *key;
-    y[31] &= 0x7f;
-    if y.iter().rev().ge(FIELD_PRIME_LITTLE_ENDIAN.iter().rev()) {
-        return Err(refused("the point is not in its canonical form"));
-    }
     let point = ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| refused("not a point on the curve"))?;
-    // Canton takes only points of the prime order: a key with a small component would verify forgeries of itself.
+    // Canton takes only points of the prime order: a key with a small component would verify forgeries of itself. None of
+    // the points that can be written in a second form, with a coordinate beyond the prime, is of that order.
     if point.is_weak() || !point.to_edwards().is_torsion_free() {
         return Err(refused("not a point of the prime order"));
     }
