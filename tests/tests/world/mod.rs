@@ -1,5 +1,6 @@
 //! A world without sockets: one synchronizer, one coordinator, owners with agents. Every message waits in a queue until
 //! somebody delivers it, so that a test decides what happens when.
+#![allow(dead_code, reason = "each test file uses its own part of the world")]
 
 use std::collections::VecDeque;
 
@@ -25,7 +26,7 @@ use protocol::{
     book::{Book, Card, Entry},
     intent::{CaseId, Change, CreateParty, Host, Intent},
     plan::plan,
-    statement::{SignStatements, Statement, StatementHash},
+    statement::{Offer, SignStatements, Statement, StatementHash},
     verify::Me,
 };
 use signer_agent::agent::{Agent, AgentError, Custody};
@@ -332,6 +333,37 @@ impl World {
             }
         }
         panic!("the world does not settle");
+    }
+
+    /// An agent of that owner that has seen nothing but today's topology.
+    pub fn fresh_agent(&self, owner: usize) -> Agent {
+        let Owner { agent, identity, .. } = &self.owners[owner];
+        let known = SignStatements::identity(&self.coordinator_key);
+        let book = agent.book().clone();
+        let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, Vec::new());
+        fresh.topology_changed(self.network.clone());
+        fresh
+    }
+
+    /// What an owner makes of these bytes, offered by the coordinator instead of what the intent means.
+    pub fn verdict_on(&self, owner: usize, intent: &Statement, transactions: Vec<Vec<u8>>) -> Result<(), String> {
+        let parsed: Vec<Transaction> = transactions.iter().filter_map(|bytes| Transaction::parse(bytes).ok()).collect();
+        let offer = Offer {
+            case: intent.case().unwrap(),
+            intent: intent.hash(),
+            round: 0,
+            base: protocol::plan::base_of(&parsed, &self.network),
+            transactions,
+        };
+        let offer = Statement::sign(&offer, &self.coordinator_key);
+        let mut agent = self.fresh_agent(owner);
+        agent.receive(intent.clone(), 0).map_err(|error| error.to_string())?;
+        agent.receive(offer, 1).map_err(|error| format!("Undecodable: {error}"))?;
+        match agent.verify(&intent.case().unwrap(), self.at()) {
+            Ok(_) => Ok(()),
+            Err(AgentError::Refused(refusal)) => Err(refusal.name().to_owned()),
+            Err(other) => Err(other.to_string()),
+        }
     }
 
     /// The transactions of a case's newest offer.
