@@ -11,7 +11,7 @@ mod talk;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use self::{
     arguments::{Arguments, Command},
@@ -26,6 +26,11 @@ pub enum End {
     Done,
     /// 2
     NotYet,
+}
+
+/// The whole command line, for those who look at it.
+pub fn definition() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs one command.

@@ -345,6 +345,23 @@ impl World {
         fresh
     }
 
+    /// An owner's agent is gone; another process rises from its journal and reads its inbox from the beginning.
+    pub fn crash_agent(&mut self, owner: usize) {
+        let fresh = self.fresh_agent(owner);
+        let history: VecDeque<(Statement, u64)> = {
+            let mut positions: std::collections::BTreeMap<CaseId, u64> = std::collections::BTreeMap::new();
+            let numbered = self.stored.iter().map(|statement| {
+                let position = positions.entry(statement.case().unwrap()).or_default();
+                *position += 1;
+                (statement.clone(), *position - 1)
+            });
+            numbered.collect()
+        };
+        let owner = &mut self.owners[owner];
+        owner.agent = fresh;
+        owner.inbox = history;
+    }
+
     /// What an owner makes of these bytes, offered by the coordinator instead of what the intent means.
     pub fn verdict_on(&self, owner: usize, intent: &Statement, transactions: Vec<Vec<u8>>) -> Result<(), String> {
         let parsed: Vec<Transaction> = transactions.iter().filter_map(|bytes| Transaction::parse(bytes).ok()).collect();
