@@ -1,7 +1,7 @@
 //! The judge: decides a transaction as every node of the synchronizer decides it.
 //!
 //! Split in two, because verifying costs and deciding does not: [`Verifier::prepare`] checks signatures, in any order and
-//! on any thread, and [`fold`] decides one transaction after the other.
+//! on any thread, and [`fold_batch`] decides one transaction after the other.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -46,6 +46,17 @@ pub struct Verifier {
 }
 
 impl Verifier {
+    /// Verifies signatures ahead of their judgement, as on another thread; what was found out is taken over with
+    /// [`Verifier::merge`].
+    pub fn prepare<'a>(signatures: impl IntoIterator<Item = (&'a SignatureOver, &'a SigningPublicKey)>) -> Self {
+        let mut verifier = Self::default();
+        for (signed, key) in signatures {
+            // Whether it verifies is remembered; a judgement asks again.
+            let _ = verifier.verify(signed, key);
+        }
+        verifier
+    }
+
     /// Verifies a signature, or remembers.
     ///
     /// # Errors
