@@ -249,6 +249,7 @@ impl Agent {
         custody: &mut Custody<'_>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<Statement, AgentError> {
+        self.check_history(id, custody.journal)?;
         let verified = self.verify(id, clock())?;
         let permitted = Permitted::new(verified, permission).map_err(|error| match error {
             NotPermitted::Refused(refusal) => AgentError::Refused(refusal),
@@ -279,6 +280,19 @@ impl Agent {
                 .collect(),
         };
         Ok(Statement::sign(&approval, self.identity.as_ref()))
+    }
+
+    /// What was seen at the last signature must be the beginning of what is shown now, also after a restart: a coordinator
+    /// that tells another story is refused.
+    fn check_history(&self, id: &CaseId, journal: &Journal) -> Result<(), AgentError> {
+        let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
+        if let Some((statements, head)) = journal.head(id.as_bytes())?
+            && case.head_at(statements) != Some(head)
+        {
+            return Err(Refusal::ForkedHistory.into());
+        }
+        let seen = case.checkpoint();
+        Ok(journal.remember_head(id.as_bytes(), seen.statements, seen.head)?)
     }
 
     fn still_wanted(&self, id: &CaseId, now: Timestamp) -> Result<(), Refusal> {

@@ -361,3 +361,28 @@ fn t40_an_owner_who_is_in_nobodys_book_is_refused_by_everybody_else() {
     }
     world.verdict_on(3, &intent, offer).expect("the fourth owner knows the others");
 }
+
+#[test]
+fn t02_a_coordinator_that_tells_another_story_after_a_signature_is_refused() {
+    let mut world = World::new(5, 3);
+    let (intent, _) = founding(&mut world);
+    let case = intent.case().unwrap();
+    for owner in 0..3 {
+        world.show_owner(owner);
+        while world.deliver(owner) {}
+    }
+    let declined = world.owners[2].agent.decline(&case, "no").unwrap();
+    let first = world.approve(0, &case).unwrap();
+    world.post(first).unwrap();
+    while world.deliver(1) {}
+    world.approve(1, &case).unwrap();
+
+    // The same beginning, and then another owner's decline where an approval stood.
+    world.stored.truncate(2);
+    world.stored.push(declined);
+    world.crash_agent(1);
+    world.show_owner(1);
+    while world.deliver(1) {}
+    let refused = world.approve(1, &case).unwrap_err();
+    assert!(refused.to_string().contains("contradicts"), "{refused}");
+}
