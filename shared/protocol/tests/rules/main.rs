@@ -5,6 +5,8 @@
 mod world;
 
 mod case;
+mod classes;
+mod encoding;
 mod life;
 mod plan;
 mod verify;

@@ -9,9 +9,8 @@ use canton_topology::{
 use protocol::{
     book::Book,
     case::Case,
-    danger::Danger,
     difference::DifferenceClass,
-    intent::{CaseId, Change, Slot, Void},
+    intent::{CaseId, Slot, Void},
     limits,
     plan::{PlanError, base_of, plan},
     refusal::Refusal,
@@ -389,68 +388,6 @@ fn a_void_that_names_something_else_than_what_is_alive_is_told_so() {
         assert!(matches!(names(&void), Err(Refusal::VoidMismatch { .. })));
     }
     assert_eq!(names(&Void { case: case.id(), slots: vec![slot] }), Ok(()));
-}
-
-#[test]
-fn only_raises_and_repetitions_without_danger_have_a_class_that_a_rule_can_name() {
-    let mut world = World::with_party();
-    world.must_change(world.add_dave(), &["alice", "bob", "dave"]);
-    world.must_change(world.thresholds(Some(2), Some(1), Some(1)), &["alice", "bob", "carol"]);
-    let class = |change: Change| {
-        let case = world.offered("alice", change);
-        world.must_verify("bob", &case).class()
-    };
-    use DifferenceClass::{Other, ThresholdRaise, Unchanged};
-    assert_eq!(class(world.thresholds(Some(3), Some(2), Some(3))), ThresholdRaise);
-    assert_eq!(class(world.thresholds(Some(3), None, None)), ThresholdRaise);
-    assert_eq!(class(world.thresholds(Some(4), None, None)), Other, "every owner would be needed");
-    assert_eq!(class(world.thresholds(Some(1), None, None)), Other);
-    assert_eq!(class(world.thresholds(Some(1), Some(2), None)), Other);
-
-    let mut raised = world.party_mapping();
-    raised.threshold = 2;
-    let serial = world.state.active(&canton_topology::mapping::party_key(&world.party())).unwrap().serial();
-    let next = serial.next().unwrap().get();
-    assert_eq!(class(world.raw(&[build(next, Mapping::PartyToParticipant(raised))])), Other, "raw is for humans");
-
-    let mut live = world.offered("carol", world.thresholds(None, Some(3), None));
-    world.must_approve("bob", &mut live);
-    let slots = world.standing(&live).live.iter().map(|one| one.slot.clone()).collect();
-    assert_eq!(class(Change::Void(Void { case: live.id(), slots })), Unchanged);
-    assert!(!Other.is_permissible_by_rule());
-    assert!("other".parse::<DifferenceClass>().is_err());
-    assert_eq!("threshold-raise".parse(), Ok(ThresholdRaise));
-    assert_eq!("unchanged".parse(), Ok(Unchanged));
-}
-
-#[test]
-fn dangers_are_named_and_refuse_nothing() {
-    let world = World::with_party();
-    let dangers = |change: Change| {
-        let case = world.offered("alice", change);
-        world.must_verify("bob", &case).dangers().to_vec()
-    };
-    let (namespace, party) = (world.namespace(), world.party());
-    let owners = 3;
-    assert_eq!(
-        dangers(world.thresholds(Some(3), None, None)),
-        [Danger::EveryOwnerNeeded { namespace: namespace.clone(), owners }]
-    );
-    assert_eq!(dangers(world.thresholds(Some(1), None, None)), [Danger::OneOwnerSuffices { namespace, owners }]);
-    assert_eq!(dangers(world.thresholds(None, Some(3), None)), []);
-
-    let mut mapping = world.party_mapping();
-    mapping.participants[0].onboarding = true;
-    mapping.threshold = 3;
-    mapping.signing_keys.as_mut().unwrap().threshold = 4;
-    let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
-    assert_eq!(
-        dangers(raw),
-        [
-            Danger::ConfirmationOutOfReach { party: party.clone(), threshold: 3, hosts: 2 },
-            Danger::SignaturesOutOfReach { party, threshold: 4, keys: 3 },
-        ]
-    );
 }
 
 #[test]

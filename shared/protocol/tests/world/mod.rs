@@ -48,7 +48,7 @@ pub struct World {
     pub owners: Vec<Owner>,
     pub state: State,
     pub now: Timestamp,
-    cases: Cell<u8>,
+    cases: Cell<u128>,
 }
 
 impl World {
@@ -155,7 +155,7 @@ impl World {
     pub fn intent(&self, proposer: &str, change: Change) -> Intent {
         self.cases.set(self.cases.get() + 1);
         Intent {
-            case: CaseId::from_bytes([self.cases.get(); 16]),
+            case: CaseId::from_bytes(self.cases.get().to_be_bytes()),
             synchronizer: self.synchronizer.logical.clone(),
             proposer: self.owner(proposer).namespace(),
             created_at: self.now,
