@@ -105,3 +105,39 @@ fn hostile_text_cannot_move_the_cursor() {
         assert!(shown.chars().all(|c| c.is_ascii() && !c.is_ascii_control()), "{shown:?}");
     }
 }
+
+#[test]
+fn the_audit_of_mainnets_genesis_finds_every_row_rightly_there() {
+    let snapshot = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/canton/fixtures/CN-genesis-state-20250410.gz");
+    if !snapshot.exists() {
+        println!("skipped: the MainNet genesis is not beside the project");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = agent(folder.path(), &["audit", snapshot.to_str().unwrap(), "--json"], "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    let audit: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((audit["rows"].as_u64(), audit["signatures"].as_u64()), (Some(3565), Some(4238)));
+    assert_eq!(audit["wrong"].as_array().unwrap().len(), 0);
+
+    // One flipped bit anywhere in a signature is found, and its row named.
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(std::fs::read(&snapshot).unwrap().as_slice()),
+        &mut plain,
+    )
+    .unwrap();
+    let (_, items) = canton_topology::snapshot::read(&plain).unwrap();
+    let signature = items[1000].transaction.signatures[0].bytes();
+    let at = plain.windows(signature.len()).position(|window| window == signature).unwrap();
+    plain[at + 10] ^= 1;
+    let path = folder.path().join("changed");
+    std::fs::write(&path, plain).unwrap();
+    let output = agent(folder.path(), &["audit", path.to_str().unwrap(), "--json"], "");
+    assert_eq!(output.status.code(), Some(1));
+    let first = String::from_utf8(output.stdout).unwrap();
+    let audit: serde_json::Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!(audit["wrong"][0]["row"], 1000);
+}

@@ -8,6 +8,7 @@
 
 pub mod authorization;
 mod checks;
+pub mod completing;
 mod faithful;
 pub mod hash;
 pub mod id;

@@ -55,7 +55,7 @@ pub fn assess(state: &State, transaction: &Transaction, signers: &BTreeSet<Finge
 }
 
 /// The key of a root delegation that is published for the first time: it alone may sign, and must.
-fn first_root<'a>(state: &State, transaction: &'a Transaction) -> Option<&'a SigningPublicKey> {
+pub(crate) fn first_root<'a>(state: &State, transaction: &'a Transaction) -> Option<&'a SigningPublicKey> {
     let root = root_delegation(transaction)?;
     state.active(&transaction.unique_key()).is_none().then_some(&root.target)
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use canton_topology::{hash::TransactionHash, id::SynchronizerId};
+use canton_topology::{
+    hash::TransactionHash,
+    id::{PhysicalSynchronizerId, SynchronizerId},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::difference::DifferenceClass;
 
@@ -69,6 +72,9 @@ pub enum Command {
     /// Shows topology data in words: a transaction, a signed one, or a snapshot; raw, hex, base64 or gzip.
     #[command(after_help = "Example: signer-agent inspect snapshot.gz")]
     Inspect(Inspect),
+    /// Judges a whole exported topology history again and says whether every row is rightly there.
+    #[command(after_help = "Example: signer-agent audit snapshot.gz")]
+    Audit(Audit),
 }
 
 #[derive(Args)]
@@ -265,6 +271,15 @@ pub struct CreateParty {
     pub key_threshold: u32,
     #[command(flatten)]
     pub why: Why,
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// The snapshot, of either export format; gzip, hex and base64 are recognised.
+    pub snapshot: PathBuf,
+    /// The physical synchronizer, where the rows do not name it: NAME::FINGERPRINT::VERSION-SERIAL.
+    #[arg(long)]
+    pub synchronizer: Option<PhysicalSynchronizerId>,
 }
 
 #[derive(Args)]

@@ -29,7 +29,7 @@ pub fn run(inspect: &Inspect, form: &Form) -> anyhow::Result<End> {
         all.extend(recognise(&bytes).with_context(|| format!("{}", path.display()))?);
     }
     if *form == Form::Json {
-        println!("{}", Value::from(all));
+        print::line(&Value::from(all).to_string());
     } else {
         for value in &all {
             print::transaction(value);

@@ -3,6 +3,7 @@
 //! Every command takes `--json` and ends with 0 (done), 1 (error) or 2 (not yet).
 
 mod arguments;
+mod audit;
 mod book;
 mod inspect;
 mod print;
@@ -57,7 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(End::NotYet) => ExitCode::from(2),
         Err(error) => {
             if json {
-                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+                print::line(&serde_json::json!({ "error": format!("{error:#}") }).to_string());
             } else {
                 eprintln!("signer-agent: {error:#}");
             }
@@ -77,6 +78,9 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
     if let Command::Inspect(inspect) = &command {
         return inspect::run(inspect, form);
     }
+    if let Command::Audit(audit) = &command {
+        return audit::run(audit, form);
+    }
     let folder = Folder::open(&data)?;
     match command {
         Command::Init(init) => setup::init(&folder, &init, form).await,
@@ -84,7 +88,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         Command::Card => book::card(&folder, form),
         Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,
-        Command::Inspect(_) => Ok(End::Done),
+        Command::Inspect(_) | Command::Audit(_) => Ok(End::Done),
         Command::Status
         | Command::List
         | Command::Show(_)

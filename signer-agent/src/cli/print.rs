@@ -1,7 +1,14 @@
 //! What people read. Whatever came from others is escaped: no text of theirs can move the cursor or pass for ours.
 
+use std::io::Write as _;
+
 use canton_topology::show::escaped;
 use serde_json::Value;
+
+/// One line of output. A reader who has left, such as `head`, is no error.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
 
 /// How an answer is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +27,9 @@ pub enum Form {
 /// Where the answer has no such field.
 pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
     match form {
-        Form::Json => println!("{value}"),
+        Form::Json => line(&value.to_string()),
         Form::Words => {
-            println!("{heading}");
+            line(heading);
             tree(value, 1);
         }
         Form::Field(name) => {
@@ -30,7 +37,7 @@ pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
                 let names: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 anyhow::bail!("--print {name}: the answer has no such field; it has {}", names.join(", "));
             };
-            println!("{}", leaf(field));
+            line(&format!("{}", leaf(field)));
         }
     }
     Ok(())
@@ -49,21 +56,21 @@ fn tree(value: &Value, depth: usize) {
                 branch(&format!("{indent}-"), item, depth);
             }
         }
-        scalar => println!("{indent}{}", leaf(scalar)),
+        scalar => line(&format!("{indent}{}", leaf(scalar))),
     }
 }
 
 fn branch(head: &str, value: &Value, depth: usize) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            println!("{head}");
+            line(head);
             tree(value, depth + 1);
         }
         Value::Array(items) if !items.is_empty() => {
-            println!("{head}");
+            line(head);
             tree(value, depth + 1);
         }
-        scalar => println!("{head} {}", leaf(scalar)),
+        scalar => line(&format!("{head} {}", leaf(scalar))),
     }
 }
 
@@ -82,19 +89,23 @@ fn leaf(value: &Value) -> String {
 pub fn differences(show: &Value) {
     for difference in show["differences"].as_array().into_iter().flatten() {
         let text = |name: &str| leaf(&difference[name]);
-        println!("{} {} ({})", text("kind"), text("subject"), text("operation"));
-        println!("  serial {} -> {}", leaf(&difference["serial"]["before"]), leaf(&difference["serial"]["after"]));
-        println!("  hash {}", text("transaction"));
+        line(&format!("{} {} ({})", text("kind"), text("subject"), text("operation")));
+        line(&format!(
+            "  serial {} -> {}",
+            leaf(&difference["serial"]["before"]),
+            leaf(&difference["serial"]["after"])
+        ));
+        line(&format!("  hash {}", text("transaction")));
         for change in difference["changes"].as_array().into_iter().flatten() {
             let what = leaf(&change["what"]);
             match (&change["before"], &change["after"]) {
-                (Value::Null, after) => println!("  + {what}: {}", leaf(after)),
-                (before, Value::Null) => println!("  - {what}: {}", leaf(before)),
-                (before, after) => println!("  ~ {what}: {} -> {}", leaf(before), leaf(after)),
+                (Value::Null, after) => line(&format!("  + {what}: {}", leaf(after))),
+                (before, Value::Null) => line(&format!("  - {what}: {}", leaf(before))),
+                (before, after) => line(&format!("  ~ {what}: {} -> {}", leaf(before), leaf(after))),
             }
         }
-        for line in difference["unchanged"].as_array().into_iter().flatten() {
-            println!("    {}", leaf(line));
+        for fact in difference["unchanged"].as_array().into_iter().flatten() {
+            line(&format!("    {}", leaf(fact)));
         }
     }
 }
@@ -102,15 +113,15 @@ pub fn differences(show: &Value) {
 /// Prints one inspected transaction.
 pub fn transaction(value: &Value) {
     let text = |name: &str| leaf(&value[name]);
-    println!("{} {} serial {} ({})", text("mapping"), text("subject"), text("serial"), text("operation"));
-    println!("  hash {}", text("hash"));
+    line(&format!("{} {} serial {} ({})", text("mapping"), text("subject"), text("serial"), text("operation")));
+    line(&format!("  hash {}", text("hash")));
     for field in value["fields"].as_array().into_iter().flatten() {
-        println!("  {} = {}", leaf(&field["path"]), leaf(&field["value"]));
+        line(&format!("  {} = {}", leaf(&field["path"]), leaf(&field["value"])));
     }
     for signature in value["signatures"].as_array().into_iter().flatten() {
-        println!("  signed by {} ({})", leaf(&signature["signed-by"]), leaf(&signature["algorithm"]));
+        line(&format!("  signed by {} ({})", leaf(&signature["signed-by"]), leaf(&signature["algorithm"])));
     }
     for place in value["not-shown"].as_array().into_iter().flatten() {
-        println!("  NOT SHOWN, a signer refuses: {}", leaf(place));
+        line(&format!("  NOT SHOWN, a signer refuses: {}", leaf(place)));
     }
 }

@@ -37,7 +37,8 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Card
         | Command::Book(_)
         | Command::Run(_)
-        | Command::Inspect(_) => bail!("this command does not need the running agent"),
+        | Command::Inspect(_)
+        | Command::Audit(_) => bail!("this command does not need the running agent"),
     };
     let answer = control::ask(&folder.socket(), &request).await?;
     finish(answer, matches!(command, Command::Show(_)), form)
@@ -54,14 +55,14 @@ fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
         }
         Answer::NotYet { reason } => {
             if *form == Form::Json {
-                println!("{}", serde_json::json!({ "not-yet": reason }));
+                print::line(&serde_json::json!({ "not-yet": reason }).to_string());
             } else {
                 eprintln!("{reason}");
             }
             Ok(End::NotYet)
         }
         Answer::Failed { name, reason } if *form == Form::Json => {
-            println!("{}", serde_json::json!({ "name": name, "error": reason }));
+            print::line(&serde_json::json!({ "name": name, "error": reason }).to_string());
             bail!("{reason}")
         }
         Answer::Failed { name, reason } => bail!("{name}: {reason}"),
@@ -92,7 +93,7 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     if line.trim() == "yes" {
         return Ok(Some(request(offer.to_owned())));
     }
-    println!("nothing was signed");
+    print::line("nothing was signed");
     Ok(None)
 }
 
