@@ -287,4 +287,8 @@ pub struct Inspect {
     /// Files, or `-` for the standard input.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// A snapshot of the topology that each transaction would meet: says who must sign, who is missing, every smallest
+    /// way to complete it, and what Canton would answer.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub state: Option<PathBuf>,
 }

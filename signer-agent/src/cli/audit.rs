@@ -1,6 +1,6 @@
 //! `audit`: a whole exported history, judged again as Canton judged it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use canton_topology::{
@@ -23,7 +23,8 @@ pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
     let bytes = inspect::read_any(&audit.snapshot)?;
     let name = || audit.snapshot.display().to_string();
     let (format, items) = snapshot::read(&bytes).with_context(name)?;
-    let mut state = State::new(synchronizer(audit, &items).with_context(name)?, StaticParameters::default());
+    let synchronizer = synchronizer(audit.synchronizer.as_ref(), &items).with_context(name)?;
+    let mut state = State::new(synchronizer, StaticParameters::default());
     let verdicts = replay(&mut state, &mut Verifier::default(), &items);
     let wrong: Vec<Value> = items
         .iter()
@@ -49,9 +50,24 @@ pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
     Ok(End::Done)
 }
 
+/// The topology that a snapshot leaves.
+///
+/// # Errors
+/// Where it does not read, or a row of it is not one that Canton accepts.
+pub fn state_of(path: &PathBuf) -> anyhow::Result<State> {
+    let name = || path.display().to_string();
+    let (_, items) = snapshot::read(&inspect::read_any(path)?).with_context(name)?;
+    let mut state = State::new(synchronizer(None, &items).with_context(name)?, StaticParameters::default());
+    let verdicts = replay(&mut state, &mut Verifier::default(), &items);
+    match items.iter().zip(&verdicts).enumerate().find_map(|(row, (item, verdict))| wrong(row, item, verdict)) {
+        Some(wrong) => bail!("{}: {wrong}", path.display()),
+        None => Ok(state),
+    }
+}
+
 /// The synchronizer that the rows are of, where they say it.
-fn synchronizer(audit: &Audit, items: &[Item]) -> anyhow::Result<PhysicalSynchronizerId> {
-    if let Some(given) = &audit.synchronizer {
+fn synchronizer(given: Option<&PhysicalSynchronizerId>, items: &[Item]) -> anyhow::Result<PhysicalSynchronizerId> {
+    if let Some(given) = given {
         return Ok(given.clone());
     }
     let found = items.iter().find_map(|item| match item.transaction.transaction.mapping() {

@@ -121,6 +121,10 @@ pub fn transaction(value: &Value) {
     for signature in value["signatures"].as_array().into_iter().flatten() {
         line(&format!("  signed by {} ({})", leaf(&signature["signed-by"]), leaf(&signature["algorithm"])));
     }
+    if value["authorization"].is_object() {
+        line("  authorization:");
+        tree(&value["authorization"], 2);
+    }
     for place in value["not-shown"].as_array().into_iter().flatten() {
         line(&format!("  NOT SHOWN, a signer refuses: {}", leaf(place)));
     }
