@@ -39,6 +39,9 @@ use crate::{
 /// The file that remembers how agents reach us, for invitations that are made while nobody runs.
 pub const ADDRESS_FILE: &str = "address";
 
+/// How many statements are checked before a stop is looked for.
+const CHECK_AT_ONCE: u64 = 1000;
+
 /// What to run.
 #[derive(Clone)]
 pub struct Options {
@@ -98,6 +101,8 @@ pub struct Running {
     api: Arc<Api>,
     mind: JoinSet<()>,
     servers: JoinSet<()>,
+    /// The reading of the whole store that goes on beside everything else.
+    check: JoinSet<Result<(), StoreError>>,
 }
 
 /// Runs until `stop` is ready; `listening` hears the address as soon as there is one.
@@ -191,8 +196,24 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
     let router = api::router(Arc::clone(&api));
     servers.spawn(accept::serve(listener, Arc::new(tls), router, options.bounds, stopped.clone()));
     servers.spawn(control::serve(socket, Arc::new(control), stopped));
+    let (unchecked, stopped) = (Arc::clone(&api.store), api.stop.clone());
+    let mut reading = JoinSet::new();
+    reading.spawn_blocking(move || check(unchecked.as_ref(), &stopped));
     info!(%address, advertised, %coordinator, "listening");
-    Ok(Running { address, advertised, stop, durable, api, mind, servers })
+    Ok(Running { address, advertised, stop, durable, api, mind, servers, check: reading })
+}
+
+/// Reads everything that was stored before the start, so that damage is found before it is needed.
+fn check(store: &dyn Store, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
+    let last = *store.durable().borrow();
+    let mut next = 1;
+    while next <= last && !*stop.borrow() && stop.has_changed().is_ok() {
+        let end = last.min(next + CHECK_AT_ONCE - 1);
+        store.check(next..=end)?;
+        next = end + 1;
+    }
+    info!(statements = next - 1, "the store was checked");
+    Ok(())
 }
 
 fn bind_control(folder: &DataFolder) -> Result<UnixListener, RunError> {
@@ -240,7 +261,16 @@ impl Running {
     /// Ends where something that must go on has ended.
     pub async fn ended(&mut self) -> RunError {
         let writer_ended = async { while self.durable.changed().await.is_ok() {} };
+        let check = &mut self.check;
+        let damaged = async {
+            match check.join_next().await {
+                Some(Ok(Err(error))) => error,
+                // Nothing is wrong, or it was told before.
+                Some(Ok(Ok(())) | Err(_)) | None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            error = damaged => error.into(),
             () = writer_ended => RunError::Ended("the store's writer"),
             _ = self.mind.join_next() => RunError::Ended("the coordinator's mind"),
             _ = self.servers.join_next() => RunError::Ended("a server"),
@@ -252,6 +282,7 @@ impl Running {
         self.stop.send_replace(true);
         while self.servers.join_next().await.is_some() {}
         self.api.driver.stop();
+        while self.check.join_next().await.is_some() {}
         while self.mind.join_next().await.is_some() {}
         // The last holder of the store waits for its writer.
         let Self { api, .. } = self;

@@ -58,6 +58,8 @@ fn everything_is_there_after_a_restart(open: Open) {
     assert_eq!(store.enrolment(&[9; 32]).unwrap(), Some(enrolment()));
     assert_eq!(store.enrolments().unwrap(), [enrolment()]);
     assert_eq!(must_append(store.as_ref(), vec![statement(2, 1, b"three")]), Durable(3));
+    store.check(1..=3).unwrap();
+    assert!(store.check(1..=4).is_err());
 }
 
 fn a_statement_of_the_greatest_length_is_read_back(open: Open) {

@@ -166,6 +166,14 @@ impl Driver {
 
     /// Ends, after what was taken.
     pub fn stop(&self) {
+        // Where the mind has ended already, there is nothing to end.
         let _ = self.commands.send(Command::Stop);
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The mind holds a way to itself, so it would never notice that nobody else does.
+        self.stop();
     }
 }

@@ -7,6 +7,7 @@ pub mod sled;
 
 use std::{
     future::Future,
+    ops::RangeInclusive,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -42,6 +43,10 @@ pub trait Store: Send + Sync {
 
     /// The enrolment of a TLS key, by the SHA-256 of its SubjectPublicKeyInfo.
     fn enrolment(&self, tls_key_hash: &[u8; 32]) -> Result<Option<Enrolment>, StoreError>;
+
+    /// Reads the statements of a range and holds each against everything that points to it. What is damaged without
+    /// being read would otherwise be found too late.
+    fn check(&self, sequences: RangeInclusive<u64>) -> Result<(), StoreError>;
 
     /// Every enrolment that ever was.
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError>;

@@ -1,13 +1,16 @@
 //! The embedded store: one sled tree of small, checksummed rows.
 //!
 //! sled's own promises are not relied on: its `flush` issues no fsync, so the writer syncs the file and the folder; its
-//! pages are checked by a short checksum only, so every row has one of ours; it may panic on a damaged file, so opening
-//! turns that into a named error.
+//! pages are checked by a short checksum only, so every row has one of ours; it opens without a damaged end of its log,
+//! so an anchor beside it knows how far it must reach; it may panic on a damaged file, so opening turns that into a
+//! named error.
 
+mod anchor;
 mod writer;
 
 use std::{
     fs,
+    ops::RangeInclusive,
     os::unix::fs::DirBuilderExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -15,10 +18,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use protocol::{encoding, intent::CaseId, limits};
+use protocol::{encoding, intent::CaseId};
 use tokio::sync::watch;
 
-use self::writer::{Job, Writer};
+use self::{
+    anchor::Anchor,
+    writer::{Job, Writer},
+};
 use super::{
     Appending, Batch, Enrolment, Invitation, Store, StoreError, Stored,
     row::{self, Key},
@@ -61,9 +67,16 @@ impl SledStore {
             Err(_) => return Err(refused("its file is damaged beyond reading".to_owned())),
         };
         let head = head(&tree)?;
-        let (tell, durable) = watch::channel(head);
+        let (anchor, commits) = Anchor::open(folder).map_err(|error| refused(error.to_string()))?;
+        if head.commits < commits {
+            let reason =
+                format!("commit {} is its last; {commits} were acknowledged, so its end is lost", head.commits);
+            return Err(StoreError::Damaged { row: folder.join("db").display().to_string(), reason });
+        }
+        let (tell, durable) = watch::channel(head.sequence);
         let (queue, jobs) = mpsc::channel();
-        let writer = Writer::new(tree.clone(), folder, head, tell).map_err(|error| refused(error.to_string()))?;
+        let writer =
+            Writer::new(tree.clone(), folder, anchor, head, tell).map_err(|error| refused(error.to_string()))?;
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         let writer = thread.spawn(move || writer.run(&jobs)).map_err(|error| refused(error.to_string()))?;
         Ok(Self { tree, durable, queue: Some(queue), writer: Some(writer) })
@@ -74,22 +87,42 @@ impl SledStore {
     }
 }
 
-/// How far the sequence is, where the rows at its end bear it out.
-fn head(tree: &::sled::Tree) -> Result<u64, StoreError> {
+/// How far the store reaches.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    /// The newest statement.
+    sequence: u64,
+    /// How many commits there were.
+    commits: u64,
+}
+
+impl Head {
+    fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.commits.to_be_bytes());
+        bytes
+    }
+}
+
+/// How far the store reaches, where the rows at its end bear it out.
+fn head(tree: &::sled::Tree) -> Result<Head, StoreError> {
     let key = Key::Head.bytes();
     let damaged = |reason: String| StoreError::Damaged { row: row::name(&key), reason };
     let Some(value) = value(tree, &Key::Head)? else {
-        return if tree.is_empty() { Ok(0) } else { Err(damaged("it is gone, and other rows are there".to_owned())) };
+        let is_new = tree.is_empty();
+        return if is_new { Ok(Head::default()) } else { Err(damaged("it is gone, and others are there".to_owned())) };
     };
-    let sequence = number(&key, &value)?;
-    if sequence > 0 {
-        statement(tree, sequence)?;
+    let (sequence, commits) = value.split_at_checked(8).ok_or_else(|| damaged("it is too short".to_owned()))?;
+    let head = Head { sequence: number(&key, sequence)?, commits: number(&key, commits)? };
+    if head.sequence > 0 {
+        statement(tree, head.sequence)?;
     }
-    let beyond = Key::Statement { sequence: sequence + 1, chunk: 0 };
+    let beyond = Key::Statement { sequence: head.sequence + 1, chunk: 0 };
     if value_bytes(tree, &beyond.bytes())?.is_some() {
-        return Err(damaged(format!("it says {sequence}, and there is a statement after that")));
+        return Err(damaged(format!("it says {}, and there is a statement after that", head.sequence)));
     }
-    Ok(sequence)
+    Ok(head)
 }
 
 impl Store for SledStore {
@@ -109,17 +142,21 @@ impl Store for SledStore {
     fn load(&self, case: CaseId) -> Result<Vec<Stored>, StoreError> {
         let last = self.last();
         let mut statements = Vec::new();
-        for position in 0..=limits::STATEMENTS_PER_CASE_MAX as u64 {
-            let key = Key::Position { case, position };
-            let Some(sequence) = value(&self.tree, &key)? else { break };
-            let sequence = number(&key.bytes(), &sequence)?;
+        let prefix = [b"c".as_slice(), case.as_bytes()].concat();
+        for (entry, position) in self.tree.scan_prefix(prefix).zip(0..) {
+            let (key, row) = entry.map_err(|error| broken("a case", &error))?;
+            let expected = Key::Position { case, position }.bytes();
+            if key != expected {
+                return Err(StoreError::Damaged { row: row::name(&expected), reason: "it is gone".to_owned() });
+            }
+            let sequence = number(&key, row::open(&key, &row)?)?;
             if sequence > last {
                 break;
             }
             let stored = statement(&self.tree, sequence)?;
             if (stored.case, stored.position) != (case, position) {
                 let reason = format!("it points to statement {sequence}, which stands elsewhere");
-                return Err(StoreError::Damaged { row: row::name(&key.bytes()), reason });
+                return Err(StoreError::Damaged { row: row::name(&key), reason });
             }
             statements.push(stored);
         }
@@ -177,6 +214,17 @@ impl Store for SledStore {
     fn enrolment(&self, tls_key_hash: &[u8; 32]) -> Result<Option<Enrolment>, StoreError> {
         let key = Key::Enrolment(*tls_key_hash);
         value(&self.tree, &key)?.map(|value| decode(&key.bytes(), "enrolment", &value)).transpose()
+    }
+
+    fn check(&self, sequences: RangeInclusive<u64>) -> Result<(), StoreError> {
+        for sequence in sequences {
+            let Stored { case, position, .. } = statement(&self.tree, sequence)?;
+            if self.sequence_of(case, position)? != Some(sequence) {
+                let row = row::name(&Key::Position { case, position }.bytes());
+                return Err(StoreError::Damaged { row, reason: format!("it does not point to statement {sequence}") });
+            }
+        }
+        Ok(())
     }
 
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs::File, io, path::Path, sync::mpsc};
 use protocol::{encoding, intent::CaseId};
 use tokio::sync::{oneshot, watch};
 
-use super::{invitation_key, value_bytes};
+use super::{Head, anchor::Anchor, invitation_key, value_bytes};
 use crate::store::{
     Batch, Durable, StoreError, Write,
     row::{self, CHUNK_BYTES_MAX, Key},
@@ -26,7 +26,8 @@ pub struct Writer {
     /// Kept open, so that an error of an earlier write-back is told by the next sync.
     file: File,
     folder: File,
-    head: u64,
+    anchor: Anchor,
+    head: Head,
     durable: watch::Sender<u64>,
 }
 
@@ -36,14 +37,20 @@ struct Commit {
     rows: ::sled::Batch,
     /// How many statements each case has, as far as this commit has looked.
     lengths: HashMap<CaseId, u64>,
-    head: u64,
+    sequence: u64,
 }
 
 impl Writer {
-    pub fn new(tree: ::sled::Db, folder: &Path, head: u64, durable: watch::Sender<u64>) -> io::Result<Self> {
+    pub fn new(
+        tree: ::sled::Db,
+        folder: &Path,
+        anchor: Anchor,
+        head: Head,
+        durable: watch::Sender<u64>,
+    ) -> io::Result<Self> {
         let file = File::open(folder.join("db"))?;
         let folder = File::open(folder)?;
-        Ok(Self { tree, file, folder, head, durable })
+        Ok(Self { tree, file, folder, anchor, head, durable })
     }
 
     /// Writes until nobody can ask for anything any more, or the disk fails.
@@ -60,7 +67,7 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Vec<Job>) -> Result<(), StoreError> {
-        let mut commit = Commit { head: self.head, ..Commit::default() };
+        let mut commit = Commit { sequence: self.head.sequence, ..Commit::default() };
         let mut waiting = Vec::new();
         for Job { batch, done } in group {
             match self.prepare(&mut commit, batch) {
@@ -72,30 +79,32 @@ impl Writer {
         if waiting.is_empty() {
             return Ok(());
         }
-        let key = Key::Head.bytes();
-        commit.rows.insert(key.as_slice(), row::seal(&key, &commit.head.to_be_bytes()));
-        if let Err(error) = self.write(commit.rows) {
+        let head = Head { sequence: commit.sequence, commits: self.head.commits + 1 };
+        commit.put(&Key::Head, &head.to_bytes());
+        if let Err(error) = self.write(commit.rows, head) {
             for (_, done) in waiting {
                 drop(done.send(Err(error.clone())));
             }
             return Err(error);
         }
-        self.head = commit.head;
-        self.durable.send_replace(self.head);
+        self.head = head;
+        self.durable.send_replace(head.sequence);
         for (durable, done) in waiting {
             drop(done.send(Ok(durable)));
         }
         Ok(())
     }
 
-    fn write(&self, rows: ::sled::Batch) -> Result<(), StoreError> {
+    fn write(&self, rows: ::sled::Batch, head: Head) -> Result<(), StoreError> {
         let failed = |error: ::sled::Error| StoreError::stopped(error.to_string());
         self.tree.apply_batch(rows).map_err(failed)?;
         self.tree.flush().map_err(failed)?;
         // sled has handed its bytes to the operating system; only this brings them to the disk. The folder holds
         // sled's snapshots, which come and go.
         let synced = self.file.sync_all().and_then(|()| self.folder.sync_all());
-        synced.map_err(|error| StoreError::stopped(error.to_string()))
+        // After the rows: what the anchor knows of must be there.
+        let anchored = synced.and_then(|()| self.anchor.set(head.commits));
+        anchored.map_err(|error| StoreError::stopped(error.to_string()))
     }
 
     /// Puts a batch into the commit, or nothing of it.
@@ -113,7 +122,7 @@ impl Writer {
                 }
             }
         }
-        Ok(Durable(commit.head))
+        Ok(Durable(commit.sequence))
     }
 
     /// Every statement must be the next one of its case.
@@ -156,8 +165,8 @@ impl Commit {
     }
 
     fn statement(&mut self, case: CaseId, position: u64, bytes: &[u8]) {
-        self.head += 1;
-        let sequence = self.head;
+        self.sequence += 1;
+        let sequence = self.sequence;
         let length = u32::try_from(bytes.len()).expect("a statement is at most 1 MiB");
         let mut value = [case.as_bytes().as_slice(), &position.to_be_bytes(), &length.to_be_bytes()].concat();
         let (first, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES_MAX));
