@@ -37,7 +37,7 @@ pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
                 let names: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 anyhow::bail!("--print {name}: the answer has no such field; it has {}", names.join(", "));
             };
-            line(&format!("{}", leaf(field)));
+            line(&leaf(field));
         }
     }
     Ok(())
