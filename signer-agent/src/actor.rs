@@ -146,7 +146,12 @@ impl Actor {
         let (participant, runtime) = (&self.participant, &self.runtime);
         let mut ask = |signed: &SignedTransaction, key: &SigningPublicKey| {
             let (node, _) = participant.as_ref().ok_or_else(|| "none is configured".to_owned())?;
-            runtime.block_on(node.sign(&synchronizer, signed, key)).map_err(|error| error.to_string())
+            let signature = if signed.signatures.is_empty() {
+                runtime.block_on(node.propose(&synchronizer, &signed.transaction, key))
+            } else {
+                runtime.block_on(node.sign(&synchronizer, signed, key))
+            };
+            signature.map_err(|error| error.to_string())
         };
         let mut custody = Custody { journal: &self.journal, backends: &mut self.backends, participant: &mut ask };
         self.agent.approve(id, permission, &mut custody, &now)

@@ -82,7 +82,7 @@ pub enum Received {
     Forked(CaseId),
 }
 
-/// How a participant is asked for a signature of its own key.
+/// How a participant is asked for a signature of its own key; the transaction may carry none yet.
 pub type AskParticipant<'a> = dyn FnMut(&SignedTransaction, &SigningPublicKey) -> Result<Signature, String> + 'a;
 
 /// One owner's agent.
@@ -334,15 +334,12 @@ impl Agent {
                     .offer()
                     .and_then(|offered| offered.transactions.get(request.index))
                     .ok_or(AgentError::Refused(Refusal::NoOffer))?;
-                // A participant signs only what carries a signature already: ours of a moment ago, or another owner's.
+                // What carries a signature already, ours of a moment ago or another owner's, a participant signs and
+                // hands back; what carries none, it proposes to the synchronizer at once.
                 let own = released.iter().filter(|one| one.transaction == request.transaction);
                 let own = own.map(|one| one.signature.clone());
                 let others = case.signatures(&request.transaction).cloned();
                 let signed = SignedTransaction::new(transaction.clone(), own.chain(others).take(1).collect(), true);
-                if signed.signatures.is_empty() {
-                    let reason = "the transaction carries no signature yet; let another owner sign first";
-                    return Err(AgentError::Participant(reason.to_owned()));
-                }
                 let pinned = self.pinned(request)?;
                 (custody.participant)(&signed, &pinned).map_err(AgentError::Participant)
             }

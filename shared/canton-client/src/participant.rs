@@ -7,11 +7,12 @@ use canton_proto::canton::{
         ListConnectedSynchronizersRequest,
         synchronizer_connectivity_service_client::SynchronizerConnectivityServiceClient,
     },
-    protocol::v30::SignedTopologyTransaction,
+    protocol::v30::{SignedTopologyTransaction, TopologyMapping},
     topology::admin::v30::{
-        AddTransactionsRequest, BaseQuery, GetIdRequest, ListAllV2Request, SignTransactionsRequest, StoreId,
-        Synchronizer, base_query, identity_initialization_service_client::IdentityInitializationServiceClient,
-        store_id, synchronizer, topology_manager_read_service_client::TopologyManagerReadServiceClient,
+        AddTransactionsRequest, AuthorizeRequest, BaseQuery, GetIdRequest, ListAllV2Request, SignTransactionsRequest,
+        StoreId, Synchronizer, authorize_request, base_query,
+        identity_initialization_service_client::IdentityInitializationServiceClient, store_id, synchronizer,
+        topology_manager_read_service_client::TopologyManagerReadServiceClient,
         topology_manager_write_service_client::TopologyManagerWriteServiceClient,
     },
 };
@@ -20,7 +21,7 @@ use canton_topology::{
     key::SigningPublicKey,
     signature::Signature,
     snapshot::{self, Item},
-    transaction::SignedTransaction,
+    transaction::{SignedTransaction, Transaction},
 };
 use prost::Message as _;
 use tonic::transport::{Channel, Endpoint};
@@ -153,20 +154,67 @@ impl Participant {
         let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
         let answer =
             client.sign_transactions(request).await.map_err(|status| NodeError::from_status(&status, false))?;
-        let bad = |reason: &str| NodeError::BadAnswer(reason.to_owned());
-        let [signed] = answer.into_inner().transactions.try_into().map_err(|_| bad("not one transaction"))?;
-        let signed = SignedTransaction::parse_plain(&signed.encode_to_vec())
-            .map_err(|error| bad(&format!("the signed transaction: {error}")))?;
-        if signed.transaction.bytes() != transaction.transaction.bytes() {
-            return Err(bad("the node sent back another transaction"));
-        }
-        let added = signed.signatures.iter().filter(|signature| signature.signed_by() == key.fingerprint_ref());
-        let hash = transaction.transaction.hash();
-        let verified = added.into_iter().find(|signature| signature.verify(key, hash.as_bytes()).is_ok());
-        verified.cloned().ok_or_else(|| {
-            bad(&format!("the node added no valid signature of key {}; does it hold that key?", key.fingerprint()))
-        })
+        let answer = answer.into_inner().transactions.try_into();
+        let [signed] = answer.map_err(|_| NodeError::BadAnswer("not one transaction".to_owned()))?;
+        added(&signed, &transaction.transaction, key)
     }
+
+    /// Lets the participant be the first who signs a change of a party, with the named key of its own: what nobody has
+    /// signed, it only signs as a proposal that it hands to the synchronizer at once.
+    ///
+    /// # Errors
+    /// Where the node refuses or builds other bytes from the same words, where it adds no signature of that key, and
+    /// for what is no change of a party.
+    pub async fn propose(
+        &self,
+        synchronizer: &SynchronizerId,
+        transaction: &Transaction,
+        key: &SigningPublicKey,
+    ) -> Result<Signature, NodeError> {
+        let mapping = TopologyMapping::decode(transaction.mapping().encode().as_slice()).ok();
+        let mapping = mapping.filter(|mapping| mapping.mapping.is_some()).ok_or_else(|| {
+            let kind = transaction.mapping().code().name();
+            NodeError::BadAnswer(format!("a participant is never the first to sign a {kind}; let an owner sign first"))
+        })?;
+        let proposal = authorize_request::Proposal {
+            change: transaction.operation() as i32,
+            serial: transaction.serial().get(),
+            mapping: Some(mapping),
+        };
+        let request = AuthorizeRequest {
+            r#type: Some(authorize_request::Type::Proposal(proposal)),
+            must_fully_authorize: false,
+            force_changes: Vec::new(),
+            signed_by: vec![key.fingerprint().to_string()],
+            store: Some(store(synchronizer)),
+            wait_to_become_effective: None,
+        };
+        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        let answer = client.authorize(request).await.map_err(|status| NodeError::from_status(&status, true))?;
+        let signed = answer.into_inner().transaction;
+        let signed = signed.ok_or_else(|| NodeError::BadAnswer("no transaction".to_owned()))?;
+        added(&signed, transaction, key)
+    }
+}
+
+/// The signature that a node says it added, where it is one by this key over these very bytes.
+fn added(
+    signed: &SignedTopologyTransaction,
+    transaction: &Transaction,
+    key: &SigningPublicKey,
+) -> Result<Signature, NodeError> {
+    let bad = |reason: &str| NodeError::BadAnswer(reason.to_owned());
+    let signed = SignedTransaction::parse_plain(&signed.encode_to_vec())
+        .map_err(|error| bad(&format!("the signed transaction: {error}")))?;
+    if signed.transaction.bytes() != transaction.bytes() {
+        return Err(bad("the node sent back another transaction"));
+    }
+    let hash = transaction.hash();
+    let is_valid = |signature: &Signature| signature.verify(key, hash.as_bytes()).is_ok();
+    let mut by_key = signed.signatures.into_iter().filter(|signature| signature.signed_by() == key.fingerprint_ref());
+    by_key.find(is_valid).ok_or_else(|| {
+        bad(&format!("the node added no valid signature of key {}; does it hold that key?", key.fingerprint()))
+    })
 }
 
 fn store(synchronizer: &SynchronizerId) -> StoreId {

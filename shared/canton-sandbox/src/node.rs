@@ -1,5 +1,7 @@
 //! One participant's admin API.
 
+mod authorize;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use canton_proto::canton::{
@@ -11,8 +13,9 @@ use canton_proto::canton::{
     },
     protocol::v30::SignedTopologyTransaction,
     topology::admin::v30::{
-        AddTransactionsRequest, AddTransactionsResponse, GetIdRequest, GetIdResponse, ListAllV2Request,
-        ListAllV2Response, SignTransactionsRequest, SignTransactionsResponse, StoreId, TopologyTransactions,
+        AddTransactionsRequest, AddTransactionsResponse, AuthorizeRequest, AuthorizeResponse, GetIdRequest,
+        GetIdResponse, ListAllV2Request, ListAllV2Response, SignTransactionsRequest, SignTransactionsResponse, StoreId,
+        TopologyTransactions, authorize_request,
         base_query::TimeQuery,
         identity_initialization_service_server::{IdentityInitializationService, IdentityInitializationServiceServer},
         store_id, synchronizer,
@@ -63,23 +66,16 @@ struct Api {
 impl Api {
     /// The store must be this synchronizer's.
     fn check_store(&self, store: Option<StoreId>) -> Result<(), Status> {
-        let deserialization = |field| {
-            refused::with_id(
-                Code::InvalidArgument,
-                "PROTO_DESERIALIZATION_FAILURE",
-                &format!("Field `{field}` is not set"),
-            )
-        };
         let kind = match store.and_then(|store| store.store) {
             Some(store_id::Store::Synchronizer(synchronizer)) => synchronizer.kind,
             Some(store_id::Store::Authorized(_) | store_id::Store::Temporary(_)) => {
                 let cause = "the sandbox keeps only the synchronizer's store";
                 return Err(refused::with_id(Code::NotFound, "TOPOLOGY_STORE_NOT_FOUND", cause));
             }
-            None => return Err(deserialization("store")),
+            None => return Err(refused::not_set("store")),
         };
         let own = &self.shared.synchronizer;
-        let known = match kind.ok_or_else(|| deserialization("kind"))? {
+        let known = match kind.ok_or_else(|| refused::not_set("kind"))? {
             synchronizer::Kind::Id(id) => id == own.logical.to_string(),
             synchronizer::Kind::PhysicalId(id) => id == own.to_string(),
         };
@@ -91,9 +87,7 @@ impl Api {
 
     fn parse(transactions: &[SignedTopologyTransaction]) -> Result<Vec<SignedTransaction>, Status> {
         let parse = |message: &SignedTopologyTransaction| {
-            SignedTransaction::parse_plain(&message.encode_to_vec()).map_err(|error| {
-                refused::with_id(Code::InvalidArgument, "PROTO_DESERIALIZATION_FAILURE", &error.to_string())
-            })
+            SignedTransaction::parse_plain(&message.encode_to_vec()).map_err(|error| refused::undecodable(&error))
         };
         transactions.iter().map(parse).collect()
     }
@@ -101,6 +95,42 @@ impl Api {
     fn held(&self) -> [&NodeKey; 2] {
         [&self.node.namespace_key, &self.node.protocol_key]
     }
+
+    /// The transaction with this node's signatures besides: by the wanted keys where some are named, else by all that
+    /// may sign it.
+    fn signed(
+        &self,
+        head: &State,
+        mut signed: SignedTransaction,
+        wanted: &BTreeSet<Fingerprint>,
+    ) -> Result<SignedTransaction, Status> {
+        let usable = if wanted.is_empty() {
+            let held = self.held().map(NodeKey::fingerprint).into();
+            planner::permissible(head, &signed.transaction, &held).into_keys().collect()
+        } else {
+            wanted.clone()
+        };
+        if usable.is_empty() {
+            let cause = "no key of this node may sign this transaction";
+            return Err(refused::with_id(Code::NotFound, "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE", cause));
+        }
+        let before = signed.signers();
+        let new = self.held().into_iter().filter(|key| usable.contains(&key.fingerprint()));
+        let new = new.filter(|key| !before.contains(&key.fingerprint()));
+        let signatures: Vec<_> = new.map(|key| key.sign(&signed.transaction)).collect();
+        signed.signatures.extend(signatures);
+        Ok(signed)
+    }
+}
+
+fn keys(named: &[String]) -> Result<BTreeSet<Fingerprint>, Status> {
+    let parsed = named.iter().map(|text| text.parse()).collect::<Result<_, canton_topology::id::IdError>>();
+    parsed.map_err(|error| refused::undecodable(&error))
+}
+
+fn to_message(signed: &SignedTransaction) -> Result<SignedTopologyTransaction, Status> {
+    let message = SignedTopologyTransaction::decode(signed.encode_plain().as_slice());
+    message.map_err(|error| Status::internal(error.to_string()))
 }
 
 /// Whether a stored row with the same hash has every signer of the transaction already.
@@ -116,6 +146,25 @@ fn is_known(head: &State, signed: &SignedTransaction) -> bool {
 
 #[tonic::async_trait]
 impl TopologyManagerWriteService for Api {
+    async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeResponse>, Status> {
+        let request = request.into_inner();
+        self.check_store(request.store)?;
+        let head = self.shared.head();
+        let transaction = match request.r#type {
+            Some(authorize_request::Type::Proposal(proposal)) => authorize::proposed(&head, proposal)?,
+            Some(authorize_request::Type::TransactionHash(hash)) => authorize::stored(&head, &hash)?,
+            None => return Err(refused::not_set("type")),
+        };
+        let signed = SignedTransaction::new(transaction, Vec::new(), !request.must_fully_authorize);
+        let signed = self.signed(&head, signed, &keys(&request.signed_by)?)?;
+        if let Some(Verdict::Rejected(rejection)) = self.shared.try_batch(std::slice::from_ref(&signed)).first() {
+            return Err(refused::rejection(rejection));
+        }
+        let message = to_message(&signed)?;
+        self.shared.sequence(vec![signed]);
+        Ok(Response::new(AuthorizeResponse { transaction: Some(message) }))
+    }
+
     async fn add_transactions(
         &self,
         request: Request<AddTransactionsRequest>,
@@ -143,32 +192,10 @@ impl TopologyManagerWriteService for Api {
         let request = request.into_inner();
         self.check_store(request.store)?;
         let head = self.shared.head();
-        let wanted: BTreeSet<Fingerprint> =
-            request.signed_by.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(
-                |error: canton_topology::id::IdError| {
-                    refused::with_id(Code::InvalidArgument, "PROTO_DESERIALIZATION_FAILURE", &error.to_string())
-                },
-            )?;
+        let wanted = keys(&request.signed_by)?;
         let mut answer = Vec::new();
-        for mut signed in Self::parse(&request.transactions)? {
-            let held: BTreeSet<Fingerprint> = self.held().map(NodeKey::fingerprint).into();
-            let usable = if wanted.is_empty() {
-                planner::permissible(&head, &signed.transaction, &held).into_keys().collect()
-            } else {
-                wanted.clone()
-            };
-            if usable.is_empty() {
-                let cause = "no key of this node may sign this transaction";
-                let id = "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE";
-                return Err(refused::with_id(Code::NotFound, id, cause));
-            }
-            let before = signed.signers();
-            let new = self.held().into_iter().filter(|key| usable.contains(&key.fingerprint()));
-            let new = new.filter(|key| !before.contains(&key.fingerprint()));
-            let signatures: Vec<_> = new.map(|key| key.sign(&signed.transaction)).collect();
-            signed.signatures.extend(signatures);
-            let message = SignedTopologyTransaction::decode(signed.encode_plain().as_slice());
-            answer.push(message.map_err(|error| Status::internal(error.to_string()))?);
+        for signed in Self::parse(&request.transactions)? {
+            answer.push(to_message(&self.signed(&head, signed, &wanted)?)?);
         }
         Ok(Response::new(SignTransactionsResponse { transactions: answer }))
     }
@@ -178,13 +205,9 @@ impl TopologyManagerWriteService for Api {
 impl TopologyManagerReadService for Api {
     async fn list_all_v2(&self, request: Request<ListAllV2Request>) -> Result<Response<ListAllV2Response>, Status> {
         let request = request.into_inner();
-        let missing = |field: &str| {
-            let cause = format!("Field `{field}` is not set");
-            refused::with_id(Code::InvalidArgument, "PROTO_DESERIALIZATION_FAILURE", &cause)
-        };
-        let query = request.base_query.ok_or_else(|| missing("base_query"))?;
+        let query = request.base_query.ok_or_else(|| refused::not_set("base_query"))?;
         self.check_store(query.store)?;
-        let time = query.time_query.ok_or_else(|| missing("time_query"))?;
+        let time = query.time_query.ok_or_else(|| refused::not_set("time_query"))?;
         let micros = |time: prost_types::Timestamp| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000;
         let stands = |row: &Row| match &time {
             TimeQuery::HeadState(()) => row.valid_until.is_none(),

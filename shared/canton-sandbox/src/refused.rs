@@ -26,6 +26,16 @@ pub(crate) fn with_id(code: Code, id: &str, cause: &str) -> Status {
     status(code, &message, vec![any("google.rpc.ErrorInfo", info.encode_to_vec())])
 }
 
+/// A request that does not read.
+pub(crate) fn undecodable(error: &dyn std::fmt::Display) -> Status {
+    with_id(Code::InvalidArgument, "PROTO_DESERIALIZATION_FAILURE", &error.to_string())
+}
+
+/// A request without a field that must be there.
+pub(crate) fn not_set(field: &str) -> Status {
+    undecodable(&format!("Field `{field}` is not set"))
+}
+
 fn any(name: &str, value: Vec<u8>) -> prost_types::Any {
     prost_types::Any { type_url: format!("type.googleapis.com/{name}"), value }
 }

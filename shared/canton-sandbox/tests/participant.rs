@@ -211,3 +211,33 @@ async fn what_the_client_reads_back_replays_to_the_same_topology() {
     }
     assert_eq!(state.rows().count(), world.network.head().rows().count());
 }
+
+#[tokio::test]
+async fn a_host_that_nobody_signed_before_proposes_its_leaving_and_then_it_is_gone() {
+    let world = world().await;
+    let batch = world.whole().await;
+    world.add(&batch).await.unwrap();
+    world.effective(&batch[4].transaction).await;
+    let synchronizer = &world.network.synchronizer().logical;
+    let Mapping::PartyToParticipant(mut party) = batch[4].transaction.mapping().clone() else { panic!() };
+    let leaving = &world.network.participants()[2];
+    party.participants.retain(|host| host.participant != leaving.id);
+    let second = Serial::try_from(2).unwrap();
+    let mapping = Mapping::PartyToParticipant(party);
+    let transaction = Transaction::build(Operation::AddReplace, second, &mapping);
+    let skipping = Transaction::build(Operation::AddReplace, second.next().unwrap(), &mapping);
+
+    let key = &leaving.namespace_key;
+    let skipped = world.nodes[2].propose(synchronizer, &skipping, key).await.map(|_| ());
+    assert_eq!(reason(skipped), "TOPOLOGY_SERIAL_MISMATCH");
+    // A node without the key proposes nothing in the key's name.
+    world.nodes[0].propose(synchronizer, &transaction, key).await.unwrap_err();
+    // Nor is any node first to sign for a namespace.
+    let definition = world.nodes[2].propose(synchronizer, &world.definition(2, 3), key).await;
+    assert!(matches!(definition, Err(NodeError::BadAnswer(_))), "{definition:?}");
+
+    let signature = world.nodes[2].propose(synchronizer, &transaction, key).await.unwrap();
+
+    assert_eq!(signature.signed_by(), key.fingerprint_ref());
+    world.effective(&transaction).await;
+}

@@ -246,6 +246,14 @@ impl Mapping {
         }
     }
 
+    /// Reads the message `TopologyMapping`, as leniently as Canton does.
+    ///
+    /// # Errors
+    /// Where Canton refuses, by Canton's name, with the place.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::from_node(&Node::root(&read_mapping(bytes)?, "mapping"))
+    }
+
     /// Reads the message `TopologyMapping`.
     pub(crate) fn from_node(node: &Node<'_>) -> Result<Self, DecodeError> {
         let missing = || node.own_error(DecodeErrorKind::FieldNotSet);
