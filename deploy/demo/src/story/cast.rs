@@ -315,7 +315,7 @@ impl Cast {
         let words: Vec<&str> = ["approve", case, "--offer", &offer].into_iter().chain(more.iter().copied()).collect();
         self.ask_words(owner, &words).await?;
         let signs = &shown["verdict"]["signs"];
-        telling.event("approved", &format!("{owner} approves offer {} with {signs} signatures", &offer[..12]));
+        telling.event("approved", &format!("{owner} approves offer {}, signatures: {signs}", &offer[..12]));
         Ok(())
     }
 
