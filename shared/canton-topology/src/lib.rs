@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 pub mod authorization;
+pub mod awakening;
 mod checks;
 pub mod completing;
 mod faithful;

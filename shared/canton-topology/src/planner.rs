@@ -108,10 +108,9 @@ impl State {
     /// reasoned about before the earlier ones are signed. Never ask this of a state that decides.
     pub fn assume(&mut self, transaction: &Transaction) {
         let mut signatures = BTreeMap::new();
-        if let Mapping::NamespaceDelegation(delegation) = transaction.mapping()
-            && delegation.is_root()
-        {
-            let fingerprint = delegation.target.fingerprint();
+        if let Mapping::NamespaceDelegation(delegation) = transaction.mapping() {
+            // Who signed a delegation decides how far it reaches: the root key signs all.
+            let fingerprint = delegation.namespace.fingerprint().clone();
             let signature = crate::signature::Signature::new_ed25519([0; 64], fingerprint.clone());
             signatures.insert(
                 fingerprint,
