@@ -125,6 +125,7 @@ fn fill(folder: &Path) {
                 deadline: now.plus_micros(3_600_000_000),
                 reason: "because a bench needs it".to_owned(),
                 change: Change::Raw(Raw { transactions: vec![vec![number as u8; 400]] }),
+                accepts: Vec::new(),
             };
             let bytes = Statement::sign(&intent, &identity).bytes().to_vec();
             let settle = (number >= OPEN).then_some(Write::Settle(case));

@@ -16,10 +16,12 @@ use canton_topology::{
 use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
 use protocol::{
     case::Case,
+    danger::{Accepted, NotADanger, dangers},
     difference::Difference,
     identity::IdentityPublicKey,
     intent::{CaseId, Change, Intent, Void},
     life::{Standing, Status, standing},
+    refusal::Refusal,
     statement::{Statement, Withdrawal},
 };
 use serde_json::{Value, json};
@@ -174,10 +176,12 @@ impl Actor {
                 let id = self.case(case)?;
                 done(self.show(&id))
             }
-            Request::Propose { change, reason, deadline_s } => {
-                let change = wanted::resolve(change, &self.agent, &self.folder)
-                    .map_err(|reason| Answer::failed("Propose", reason))?;
-                self.propose(change, reason, *deadline_s)
+            Request::Propose { change, reason, deadline_s, accepts } => {
+                let refused = |reason| Answer::failed("Propose", reason);
+                let change = wanted::resolve(change, &self.agent, &self.folder).map_err(refused)?;
+                let accepts = accepts.iter().map(|name| name.parse().map_err(|error: NotADanger| error.to_string()));
+                let accepts = accepts.collect::<Result<_, _>>().map_err(refused)?;
+                self.propose(change, reason, *deadline_s, accepts)
             }
             Request::Void { case, reason, deadline_s } => {
                 let id = self.case(case)?;
@@ -186,7 +190,7 @@ impl Actor {
                     return Err(Answer::failed("NothingLive", "no given signature of this case is alive"));
                 }
                 let slots = live.into_iter().map(|live| live.slot).collect();
-                self.propose(Change::Void(Void { case: id, slots }), reason, *deadline_s)
+                self.propose(Change::Void(Void { case: id, slots }), reason, *deadline_s, Vec::new())
             }
             Request::Approve { case, offer, release } => {
                 let id = self.case(case)?;
@@ -215,7 +219,13 @@ impl Actor {
         }
     }
 
-    fn propose(&self, change: Change, reason: &str, deadline_s: u64) -> Result<(Answer, Option<Statement>), Answer> {
+    fn propose(
+        &self,
+        change: Change,
+        reason: &str,
+        deadline_s: u64,
+        accepts: Vec<Accepted>,
+    ) -> Result<(Answer, Option<Statement>), Answer> {
         let created_at = now();
         let deadline = i64::try_from(deadline_s).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000);
         let intent = Intent {
@@ -226,11 +236,17 @@ impl Actor {
             deadline: created_at.plus_micros(deadline),
             reason: reason.to_owned(),
             change,
+            accepts,
         };
         let Some(state) = self.agent.state() else {
             return Err(Answer::NotYet { reason: AgentError::NoTopology.to_string() });
         };
         let plan = protocol::plan::plan(&intent, state).map_err(|error| Answer::failed("Propose", error))?;
+        let dangers = dangers(&plan.transactions, state, &self.agent.signed_elsewhere(&intent.case));
+        if let Some(danger) = dangers.into_iter().find(|danger| !intent.accepts.contains(&danger.accepted_as())) {
+            let refusal = Refusal::Danger { danger };
+            return Err(Answer::failed(refusal.name(), refusal));
+        }
         let value = json!({
             "case": intent.case.to_string(),
             "workflow": intent.change.name(),
@@ -282,7 +298,11 @@ impl Actor {
         let Some(case) = self.agent.case(id) else { return Value::Null };
         let standing = self.standing(id);
         let verdict = match self.agent.verify(id, now()) {
-            Ok(verified) => json!({ "verified": true, "signs": verified.requests().len() }),
+            Ok(verified) => json!({
+                "verified": true,
+                "signs": verified.requests().len(),
+                "dangers": verified.dangers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            }),
             Err(error) => json!({ "verified": false, "name": error_name(&error), "reason": error.to_string() }),
         };
         let mut value = self.glance(case);

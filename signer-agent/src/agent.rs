@@ -209,8 +209,22 @@ impl Agent {
         self.cases.values()
     }
 
-    fn context<'a>(&'a self, state: &'a State, now: Timestamp) -> Context<'a> {
-        Context { me: &self.me, book: &self.book, state, now, frozen: self.frozen }
+    fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
+        Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
+    }
+
+    /// Every signature that the agent has seen, but for those of one case.
+    pub fn signed_elsewhere(&self, id: &CaseId) -> Vec<SignedTransaction> {
+        let others = self.cases.iter().filter(|(other, _)| *other != id).map(|(_, case)| case);
+        let offered = others.flat_map(|case| case.offers().iter().map(move |offered| (case, offered)));
+        let transactions = offered.flat_map(|(case, offered)| offered.transactions.iter().map(move |one| (case, one)));
+        transactions
+            .map(|(case, transaction)| {
+                let signatures = case.signatures(&transaction.hash()).cloned().collect();
+                SignedTransaction::new(transaction.clone(), signatures, true)
+            })
+            .filter(|signed| !signed.signatures.is_empty())
+            .collect()
     }
 
     /// What the agent makes of a case's newest offer.
@@ -220,7 +234,7 @@ impl Agent {
     pub fn verify(&self, id: &CaseId, now: Timestamp) -> Result<Verified, AgentError> {
         let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
         let state = self.state.as_ref().ok_or(AgentError::NoTopology)?;
-        match verify(case, &self.context(state, now)) {
+        match verify(case, &self.context(state, &self.signed_elsewhere(id), now)) {
             Verification::Verified(verified) => Ok(verified),
             Verification::Refused(refusal) => Err(refusal.into()),
             Verification::NotYet(wait) => Err(AgentError::NotYet(wait)),
@@ -298,7 +312,7 @@ impl Agent {
     fn still_wanted(&self, id: &CaseId, now: Timestamp) -> Result<(), Refusal> {
         let case = self.cases.get(id).ok_or(Refusal::NoOffer)?;
         let state = self.state.as_ref().ok_or(Refusal::NoOffer)?;
-        still_wanted(case, &self.context(state, now))
+        still_wanted(case, &self.context(state, &[], now))
     }
 
     /// The public key that a request is pinned to.

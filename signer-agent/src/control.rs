@@ -35,6 +35,8 @@ pub enum Request {
         reason: String,
         /// How long it may be signed, in seconds.
         deadline_s: u64,
+        /// The dangers that are accepted, by name.
+        accepts: Vec<String>,
     },
     /// The owner's yes.
     Approve {

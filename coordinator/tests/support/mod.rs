@@ -66,6 +66,7 @@ impl Owner {
             deadline: now.plus_micros(60 * MINUTE),
             reason: "because".to_owned(),
             change,
+            accepts: Vec::new(),
         };
         Statement::sign(&intent, &self.identity)
     }

@@ -36,6 +36,7 @@ use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
 use ed25519_dalek::SigningKey;
 use protocol::{
     book::{Book, Card, Entry},
+    danger::{Danger, dangers},
     intent::{CaseId, Change, Intent, Raw},
     life::Status,
     plan::plan,
@@ -261,7 +262,7 @@ impl World {
     async fn replay(&mut self, transaction: &Transaction, signatures: &[Signature]) -> Result<Step> {
         let state = self.topology().await?;
         let expected = count::Rule::of(transaction, &state);
-        let id = self.propose(transaction)?;
+        let id = self.propose(transaction, &state)?;
         let mut order: Vec<&Signature> = signatures.iter().collect();
         order.shuffle(&mut self.random);
         let mut given: BTreeSet<Fingerprint> = BTreeSet::new();
@@ -321,9 +322,10 @@ impl World {
         Ok(state)
     }
 
-    fn propose(&mut self, transaction: &Transaction) -> Result<CaseId> {
+    fn propose(&mut self, transaction: &Transaction, state: &State) -> Result<CaseId> {
         self.cases += 1;
         let case = CaseId::from_bytes(self.cases.to_be_bytes());
+        let dangers = dangers(std::slice::from_ref(transaction), state, &[]);
         let intent = Intent {
             case,
             synchronizer: self.network.synchronizer().logical.clone(),
@@ -332,6 +334,8 @@ impl World {
             deadline: Timestamp(self.now + 86_400_000_000),
             reason: "as it happened".to_owned(),
             change: Change::Raw(Raw { transactions: vec![transaction.bytes().to_vec()] }),
+            // It happened: whoever wanted it accepted whatever is dangerous about it.
+            accepts: dangers.iter().map(Danger::accepted_as).collect(),
         };
         let statement = Statement::sign(&intent, &self.harness);
         self.post(statement)?;

@@ -113,7 +113,8 @@ async fn one_declines(cast: &mut Cast, telling: &mut Telling, party: &PartyId) -
 
 async fn withdrawn_but_alive(cast: &mut Cast, telling: &mut Telling, party: &PartyId) -> Result<()> {
     telling.chapter("A change is withdrawn after a signature; it lives on until it is voided");
-    let proposed = cast.ask("alice", &format!("propose change-thresholds {party} --owners 4")).await?;
+    let change = format!("propose change-thresholds {party} --owners 4 --accept every-owner-needed");
+    let proposed = cast.ask("alice", &change).await?;
     let case = text(&proposed, "case")?;
     cast.approve("alice", &case, telling).await?;
     cast.ask_words("alice", &["withdraw", &case, "--reason", "four of four could never replace anybody"]).await?;

@@ -13,6 +13,8 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::danger::Accepted;
+
 /// A case's id: a UUIDv7 minted by the proposer, inside the signed intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CaseId([u8; 16]);
@@ -65,6 +67,8 @@ pub struct Intent {
     pub reason: String,
     /// What.
     pub change: Change,
+    /// The dangers of the change that the proposer accepts, by name; any other one is refused.
+    pub accepts: Vec<Accepted>,
 }
 
 /// One kind of intent for each workflow.

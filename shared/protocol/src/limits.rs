@@ -18,6 +18,8 @@ pub const SIGNATURES_PER_KEY_AND_CARRIER_MAX: usize = 4;
 pub const OPEN_CASES_PER_OWNER_MAX: usize = 1_000;
 /// Most bytes of statements that one owner may have in cases that have not settled: 64 MiB.
 pub const OPEN_BYTES_PER_OWNER_MAX: usize = 64 << 20;
+/// Most dangers that an intent may accept.
+pub const ACCEPTED_DANGERS_MAX: usize = 100;
 /// Longest reason that a human may give, in bytes of UTF-8.
 pub const REASON_BYTES_MAX: usize = 1_000;
 /// Longest name in a book or an invitation, in characters.

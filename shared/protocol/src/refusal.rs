@@ -10,7 +10,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{plan::PlanError, statement::StatementHash};
+use crate::{danger::Danger, plan::PlanError, statement::StatementHash};
 
 /// Why an agent does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -170,6 +170,12 @@ pub enum Refusal {
         /// Which.
         id: String,
     },
+    /// The change is what the intent means, and dangerous in a way that the intent does not accept.
+    #[error("{danger}; the intent does not accept that: propose it again with --accept {name}", name = danger.accepted_as())]
+    Danger {
+        /// What is dangerous.
+        danger: Danger,
+    },
     /// None of this agent's keys has anything to sign.
     #[error("none of this agent's keys counts for what is still open in this offer")]
     NothingToSign,
@@ -224,6 +230,7 @@ impl Refusal {
             Self::OutsideFrame { .. } => "OutsideFrame",
             Self::FrameNotFilled { .. } => "FrameNotFilled",
             Self::UnknownPrincipal { .. } => "UnknownPrincipal",
+            Self::Danger { .. } => "Danger",
             Self::NothingToSign => "NothingToSign",
             Self::ForkedHistory => "ForkedHistory",
             Self::VoidMismatch { .. } => "VoidMismatch",

@@ -197,6 +197,9 @@ pub struct Why {
     /// How long it may be signed, in hours.
     #[arg(long, default_value_t = 24)]
     pub hours: u64,
+    /// Accept a danger that a refusal named. Once for each; every owner sees it.
+    #[arg(long, value_name = "DANGER")]
+    pub accept: Vec<String>,
 }
 
 #[derive(Subcommand)]

@@ -108,6 +108,9 @@ pub fn differences(show: &Value) {
             line(&format!("    {}", leaf(fact)));
         }
     }
+    for danger in show["verdict"]["dangers"].as_array().into_iter().flatten() {
+        line(&format!("DANGER, which the intent accepts: {}", leaf(danger)));
+    }
 }
 
 /// Prints one inspected transaction.

@@ -112,7 +112,8 @@ fn propose(propose: &Propose) -> anyhow::Result<Request> {
             (Wanted::Raw { transactions: files.iter().map(read).collect::<anyhow::Result<_>>()? }, why)
         }
     };
-    Ok(Request::Propose { change, reason: why.reason.clone(), deadline_s: why.hours.saturating_mul(3600) })
+    let deadline_s = why.hours.saturating_mul(3600);
+    Ok(Request::Propose { change, reason: why.reason.clone(), deadline_s, accepts: why.accept.clone() })
 }
 
 fn create_party(create: &CreateParty) -> anyhow::Result<Wanted> {

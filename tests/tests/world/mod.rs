@@ -24,6 +24,7 @@ use custody::{
 use ed25519_dalek::SigningKey;
 use protocol::{
     book::{Book, Card, Entry},
+    danger::Accepted,
     intent::{CaseId, Change, CreateParty, Host, Intent},
     plan::plan,
     statement::{Offer, SignStatements, Statement, StatementHash},
@@ -197,6 +198,7 @@ impl World {
             deadline: self.at().plus_micros(86_400_000_000),
             reason: "as a test wants it".to_owned(),
             change,
+            accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
         };
         let statement = Statement::sign(&intent, &self.owners[owner].identity);
         self.post(statement)?;

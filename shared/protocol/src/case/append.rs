@@ -213,5 +213,10 @@ pub(super) fn check_intent(intent: &Intent) -> Result<(), CaseError> {
         let reason = format!("must lie after created_at, and within {days} days of it");
         return Err(CaseError::Field { kind: Kind::Intent, field: "deadline", reason });
     }
+    let (accepted, max) = (intent.accepts.len(), limits::ACCEPTED_DANGERS_MAX);
+    if accepted > max {
+        let reason = format!("{accepted} dangers; at most {max} are taken");
+        return Err(CaseError::Field { kind: Kind::Intent, field: "accepts", reason });
+    }
     Ok(())
 }

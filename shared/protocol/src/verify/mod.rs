@@ -17,7 +17,7 @@ use canton_topology::{
     id::{Fingerprint, Namespace, ParticipantId, SynchronizerId},
     key::SigningPublicKey,
     state::State,
-    transaction::{Serial, Transaction},
+    transaction::{Serial, SignedTransaction, Transaction},
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub struct Context<'a> {
     pub book: &'a Book,
     /// The agent's own topology.
     pub state: &'a State,
+    /// Signatures that the agent knows of from other cases.
+    pub live: &'a [SignedTransaction],
     /// The time.
     pub now: Timestamp,
     /// Whether the owner has frozen the agent.
@@ -215,7 +217,13 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     replan::check(case.intent(), transactions, state, planner)?;
     frame::check(case.intent(), transactions, state)?;
     introductions::check(transactions, state, context)?;
-    let requests = keys::requests(transactions, state, context);
+    let accepts = &case.intent().accepts;
+    let mut dangers = dangers(transactions, state, context.live);
+    let keys::Requests { requests, delegates } = keys::requests(transactions, state, context, accepts);
+    dangers.extend(delegates);
+    if let Some(danger) = dangers.iter().find(|danger| !accepts.contains(&danger.accepted_as())) {
+        return Err(Refusal::Danger { danger: danger.clone() }.into());
+    }
     if requests.is_empty() {
         return Err(Refusal::NothingToSign.into());
     }
@@ -223,7 +231,7 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
         intent: case.intent().clone(),
         requests,
         differences: differences(transactions, state),
-        dangers: dangers(transactions),
+        dangers,
         offered: offered.clone(),
     })
 }

@@ -42,36 +42,6 @@ fn only_raises_and_repetitions_without_danger_have_a_class_that_a_rule_can_name(
 }
 
 #[test]
-fn dangers_are_named_and_refuse_nothing() {
-    let world = World::with_party();
-    let dangers = |change: Change| {
-        let case = world.offered("alice", change);
-        world.must_verify("bob", &case).dangers().to_vec()
-    };
-    let (namespace, party) = (world.namespace(), world.party());
-    let owners = 3;
-    assert_eq!(
-        dangers(world.thresholds(Some(3), None, None)),
-        [Danger::EveryOwnerNeeded { namespace: namespace.clone(), owners }]
-    );
-    assert_eq!(dangers(world.thresholds(Some(1), None, None)), [Danger::OneOwnerSuffices { namespace, owners }]);
-    assert_eq!(dangers(world.thresholds(None, Some(3), None)), []);
-
-    let mut mapping = world.party_mapping();
-    mapping.participants[0].onboarding = true;
-    mapping.threshold = 3;
-    mapping.signing_keys.as_mut().unwrap().threshold = 4;
-    let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
-    assert_eq!(
-        dangers(raw),
-        [
-            Danger::ConfirmationOutOfReach { party: party.clone(), threshold: 3, hosts: 2 },
-            Danger::SignaturesOutOfReach { party, threshold: 4, keys: 3 },
-        ]
-    );
-}
-
-#[test]
 fn a_difference_is_told_in_lines_with_what_changes_first() {
     let world = World::with_party();
     let case = world.offered("alice", world.thresholds(Some(3), None, None));

@@ -50,6 +50,7 @@ fn intent(change: Change) -> Intent {
         deadline: Timestamp(2_000_000),
         reason: "because".to_owned(),
         change,
+        accepts: Vec::new(),
     }
 }
 
@@ -402,13 +403,13 @@ proptest! {
 
 // Digests are the first eight bytes of SHA-256. A change here is a new version of the layout, never a new number.
 const STABLE_INTENTS: [&str; 5] = [
-    "create-party 7b6b3e7e6f768625",
-    "add-owner c05c82d5eb53a9f7",
-    "change-thresholds 5aa68eea9c7355c7",
-    "raw e88b68a079e4b5d0",
-    "void 0327283b6500102b",
+    "create-party b6aad53907b64cdc",
+    "add-owner 82b4c34d929c32a2",
+    "change-thresholds 69f642df9fcba1ed",
+    "raw f4a851474fa3e33e",
+    "void d542ffbc8e00c3a9",
 ];
-// Version, case, synchronizer, proposer, both times, reason, the change's number, its transactions.
+// Version, case, synchronizer, proposer, both times, reason, the change's number, its transactions, no accepted danger.
 const STABLE_RAW_INTENT: &str = "01\
     01010101010101010101010101010101\
     0c73796e633a3a313232306161\
@@ -417,9 +418,10 @@ const STABLE_RAW_INTENT: &str = "01\
     80897a8092f401\
     0762656361757365\
     03\
-    0103010203";
+    0103010203\
+    00";
 const STABLE_STATEMENTS: [&str; 7] = [
-    "intent 5368d4940486d660",
+    "intent 36695df4d561f831",
     "offer 23344e045bbe8ffe",
     "approval 8400ede080c31500",
     "contribution f545b11ccfaef46a",
@@ -428,6 +430,6 @@ const STABLE_STATEMENTS: [&str; 7] = [
     "outcome 9756020447b70e16",
 ];
 const STABLE_OUTCOMES: [&str; 4] = ["215ed94c428e8d2d", "7ba3e5df62a2175f", "271b743900f8f55f", "17ea3088ab17efc5"];
-const STABLE_HEAD: &str = "42c4c9f8a9b0f743";
+const STABLE_HEAD: &str = "eff149de395d5b78";
 const STABLE_CARD: &str = "f0c675cd0a150b50";
 const STABLE_CARD_CODE: &str = "55e2-38e9-9cb1-6aa6-0203";

@@ -6,6 +6,7 @@ mod world;
 
 mod case;
 mod classes;
+mod dangers;
 mod encoding;
 mod life;
 mod plan;

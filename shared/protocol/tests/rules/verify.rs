@@ -22,7 +22,7 @@ use crate::world::{MINUTE, Owner, World, build};
 
 fn refused(world: &World, name: &str, case: &Case, book: &Book) -> Refusal {
     let me = world.owner(name).me(&world.synchronizer);
-    let context = Context { me: &me, book, state: &world.state, now: world.now, frozen: false };
+    let context = Context { me: &me, book, state: &world.state, live: &[], now: world.now, frozen: false };
     match verify(case, &context) {
         Verification::Refused(refusal) => refusal,
         other => panic!("not refused: {other:?}"),
@@ -149,7 +149,7 @@ fn a_withdrawn_intent_is_refused_and_so_is_everything_by_a_frozen_agent() {
     let world = World::with_party();
     let mut case = thresholds_offered(&world);
     let (me, book) = (world.owner("bob").me(&world.synchronizer), world.book_of("bob"));
-    let context = Context { me: &me, book: &book, state: &world.state, now: world.now, frozen: true };
+    let context = Context { me: &me, book: &book, state: &world.state, live: &[], now: world.now, frozen: true };
     assert_eq!(still_wanted(&case, &context), Err(Refusal::Frozen));
     assert!(matches!(verify(&case, &context), Verification::Refused(Refusal::Frozen)));
     world.must_withdraw("alice", &mut case);

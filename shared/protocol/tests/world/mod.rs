@@ -18,12 +18,13 @@ use canton_topology::{
     },
     signature::Signature,
     state::{State, StaticParameters},
-    transaction::{Operation, Serial, Transaction},
+    transaction::{Operation, Serial, SignedTransaction, Transaction},
 };
 use ed25519_dalek::SigningKey;
 use protocol::{
     book::{Book, Entry},
     case::{Appended, Case, CaseError},
+    danger::Accepted,
     directory::Directory,
     intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Intent, Raw},
     life::{Standing, standing},
@@ -48,6 +49,8 @@ pub struct World {
     pub owners: Vec<Owner>,
     pub state: State,
     pub now: Timestamp,
+    /// Signatures that the agents know of from other cases.
+    pub live: Vec<SignedTransaction>,
     cases: Cell<u128>,
 }
 
@@ -64,7 +67,7 @@ impl World {
             on_board(&mut state, owner);
         }
         let now = Timestamp(1_800_000_000_000_000);
-        Self { synchronizer, coordinator, directory, owners, state, now, cases: Cell::new(0) }
+        Self { synchronizer, coordinator, directory, owners, state, now, live: Vec::new(), cases: Cell::new(0) }
     }
 
     /// The same with the party of alice, bob and carol.
@@ -162,6 +165,7 @@ impl World {
             deadline: self.now.plus_micros(60 * MINUTE),
             reason: "because".to_owned(),
             change,
+            accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
         }
     }
 
@@ -170,9 +174,19 @@ impl World {
         Case::open(Statement::sign(&intent, &self.owner(proposer).identity), &self.directory).unwrap()
     }
 
-    /// A case with an offer, as an honest coordinator makes it.
+    /// A case with an offer, as an honest coordinator makes it. Its intent accepts whatever is dangerous.
     pub fn offered(&self, proposer: &str, change: Change) -> Case {
-        let mut case = self.proposed(proposer, change);
+        self.offered_as(proposer, self.intent(proposer, change))
+    }
+
+    /// The same for an intent that accepts these dangers alone.
+    pub fn offered_accepting(&self, proposer: &str, change: Change, accepts: Vec<Accepted>) -> Case {
+        self.offered_as(proposer, Intent { accepts, ..self.intent(proposer, change) })
+    }
+
+    fn offered_as(&self, proposer: &str, intent: Intent) -> Case {
+        let statement = Statement::sign(&intent, &self.owner(proposer).identity);
+        let mut case = Case::open(statement, &self.directory).unwrap();
         let plan = plan(case.intent(), &self.state).unwrap();
         self.offer(&mut case, &plan.transactions, plan.base);
         case
@@ -205,7 +219,10 @@ impl World {
 
     pub fn verify(&self, name: &str, case: &Case) -> Verification {
         let (me, book) = (self.owner(name).me(&self.synchronizer), self.book_of(name));
-        verify(case, &Context { me: &me, book: &book, state: &self.state, now: self.now, frozen: false })
+        verify(
+            case,
+            &Context { me: &me, book: &book, state: &self.state, live: &self.live, now: self.now, frozen: false },
+        )
     }
 
     pub fn must_verify(&self, name: &str, case: &Case) -> Verified {
@@ -276,6 +293,16 @@ impl World {
 
     pub fn standing(&self, case: &Case) -> Standing {
         standing(case, Some(&self.state), &mut Verifier::default(), self.now)
+    }
+
+    /// The signatures of a case, as another case's agents know of them.
+    pub fn signed_in(&self, case: &Case) -> Vec<SignedTransaction> {
+        let offered = case.offer().unwrap();
+        let signed = offered.transactions.iter().map(|transaction| {
+            let signatures = case.signatures(&transaction.hash()).cloned().collect();
+            SignedTransaction::new(transaction.clone(), signatures, true)
+        });
+        signed.collect()
     }
 
     /// What is complete becomes effective a second from now.

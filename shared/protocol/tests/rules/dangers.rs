@@ -1,0 +1,120 @@
+//! Changes that Canton accepts and people regret: each is refused by name, unless the intent accepts exactly that.
+
+use canton_topology::{
+    id::Namespace,
+    mapping::{Mapping, NamespaceDelegation, Restriction},
+    transaction::{Operation, Serial, Transaction},
+};
+use protocol::{
+    danger::{Accepted, Danger},
+    intent::Change,
+    refusal::Refusal,
+};
+
+use crate::world::{World, build};
+
+/// Refused while the intent does not accept it, and shown where it does.
+fn must_need(world: &World, asked: &str, change: Change, danger: &Danger) {
+    let rest: Vec<Accepted> =
+        Accepted::PLAIN.iter().map(|(one, _)| *one).filter(|one| *one != danger.accepted_as()).collect();
+    let case = world.offered_accepting("alice", change.clone(), rest);
+    assert_eq!(world.must_refuse(asked, &case), Refusal::Danger { danger: danger.clone() });
+    let mut all: Vec<Accepted> = Accepted::PLAIN.iter().map(|(one, _)| *one).collect();
+    all.push(danger.accepted_as());
+    let case = world.offered_accepting("alice", change, all);
+    assert!(world.must_verify(asked, &case).dangers().contains(danger));
+}
+
+fn root(world: &World, name: &str, serial: u32, operation: Operation) -> Transaction {
+    let root = NamespaceDelegation::root(world.owner(name).namespace_key());
+    Transaction::build(operation, Serial::try_from(serial).unwrap(), &Mapping::NamespaceDelegation(root))
+}
+
+#[test]
+fn thresholds_that_need_everybody_or_let_anybody_alone_are_refused_unless_accepted() {
+    let world = World::with_party();
+    let (namespace, owners) = (world.namespace(), 3);
+    let everybody = Danger::EveryOwnerNeeded { namespace: namespace.clone(), owners };
+    must_need(&world, "bob", world.thresholds(Some(3), None, None), &everybody);
+    let anybody = Danger::OneOwnerSuffices { namespace, owners };
+    must_need(&world, "bob", world.thresholds(Some(1), None, None), &anybody);
+    let harmless = world.offered_accepting("alice", world.thresholds(None, Some(3), None), Vec::new());
+    assert_eq!(world.must_verify("bob", &harmless).dangers(), []);
+}
+
+#[test]
+fn thresholds_out_of_reach_are_refused_unless_accepted() {
+    let world = World::with_party();
+    let party = world.party();
+    let mut mapping = world.party_mapping();
+    mapping.participants[0].onboarding = true;
+    mapping.threshold = 3;
+    let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
+    let out_of_reach = Danger::ConfirmationOutOfReach { party: party.clone(), threshold: 3, hosts: 2 };
+    must_need(&world, "bob", raw, &out_of_reach);
+
+    let mut mapping = world.party_mapping();
+    mapping.signing_keys.as_mut().unwrap().threshold = 4;
+    let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
+    must_need(&world, "bob", raw, &Danger::SignaturesOutOfReach { party, threshold: 4, keys: 3 });
+}
+
+#[test]
+fn what_can_never_be_undone_is_refused_unless_accepted() {
+    let world = World::with_party();
+    let removal = Transaction::build(Operation::Remove, Serial::try_from(2).unwrap(), world.definition().mapping());
+    let raw = world.raw(&[removal]);
+    must_need(&world, "bob", raw, &Danger::NamespaceLost { namespace: world.namespace() });
+
+    let own = world.owner("bob").namespace();
+    let raw = || world.raw(&[root(&world, "bob", 2, Operation::Remove)]);
+    must_need(&world, "bob", raw(), &Danger::DelegationLost { namespace: own.clone() });
+    // The same change leaves the decentralized namespace with an owner who is none.
+    must_need(&world, "bob", raw(), &Danger::OwnerWithoutRoot { namespace: world.namespace(), owner: own });
+}
+
+#[test]
+fn a_delegates_signature_on_a_root_is_refused_unless_accepted() {
+    let mut world = World::with_party();
+    let alice = world.owner("alice").namespace_key();
+    let delegate = world.owner("bob").namespace_key();
+    let namespace = Namespace::from(alice.fingerprint());
+    let delegation =
+        NamespaceDelegation { namespace: namespace.clone(), target: delegate, restriction: Restriction::All };
+    let delegated = world.raw(&[build(1, Mapping::NamespaceDelegation(delegation))]);
+    world.must_change(delegated, &["alice"]);
+
+    let again = || world.raw(&[root(&world, "alice", 2, Operation::AddReplace)]);
+    // The root key itself may; Bob, whose key is a delegate, would break it.
+    let case = world.offered_accepting("alice", again(), Vec::new());
+    assert_eq!(world.must_verify("alice", &case).dangers(), []);
+    let key = world.owner("bob").namespace_key().fingerprint();
+    must_need(&world, "bob", again(), &Danger::DelegateOnRoot { namespace, key });
+}
+
+#[test]
+fn a_sleeper_that_a_change_would_wake_is_refused_unless_accepted_by_its_hash() {
+    let mut world = World::with_party();
+    world.must_change(world.thresholds(Some(3), None, None), &["alice", "bob"]);
+    // Two of three have signed another threshold of the party; the namespace's own is about to fall to two.
+    let mut sleeping = world.offered("carol", world.thresholds(None, Some(1), None));
+    world.must_approve("alice", &mut sleeping);
+    world.must_approve("carol", &mut sleeping);
+    let transaction = sleeping.offer().unwrap().transactions[0].hash();
+    world.live = world.signed_in(&sleeping);
+
+    let lower = || world.thresholds(Some(2), None, None);
+    must_need(&world, "bob", lower(), &Danger::Awakens { transaction, more: 0 });
+    let name = Accepted::Awakens(transaction).to_string();
+    assert_eq!(name, format!("awakens:{transaction}"));
+    assert_eq!(name.parse(), Ok(Accepted::Awakens(transaction)));
+    assert!("awakens:1220".parse::<Accepted>().is_err());
+}
+
+#[test]
+fn every_danger_has_a_name_that_reads_back() {
+    for (danger, name) in Accepted::PLAIN {
+        assert_eq!((danger.to_string().as_str(), name.parse()), (name, Ok(danger)));
+    }
+    assert!("everything".parse::<Accepted>().is_err());
+}
