@@ -1,12 +1,14 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
 //! and posts what it signed until the coordinator has it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use canton_client::participant::{Options, Participant};
 use canton_topology::{
-    id::{Namespace, ParticipantId},
+    hash::TransactionHash,
+    id::{Fingerprint, Namespace, ParticipantId},
     judge::{Verdict, Verifier, replay},
+    snapshot::Item,
     state::{State, StaticParameters},
 };
 use custody::{
@@ -284,8 +286,8 @@ impl Shell {
     }
 }
 
-/// Where topology stood when it was read last: how many rows, and the last one's hash.
-type Mark = (usize, Option<[u8; 34]>);
+/// What was read last: how many rows and the last one's hash, and the open proposals with their signers.
+type Mark = (usize, Option<TransactionHash>, Vec<(TransactionHash, BTreeSet<Fingerprint>)>);
 
 /// The agent's own replay of its participant's signed rows; `None` where nothing changed.
 async fn read_topology(
@@ -295,7 +297,10 @@ async fn read_topology(
     last: &mut Option<Mark>,
 ) -> anyhow::Result<Option<State>> {
     let items = node.topology(&config.synchronizer).await?;
-    let mark = (items.len(), items.last().map(|item| *item.transaction.transaction.hash().as_bytes()));
+    let open = node.open_proposals(&config.synchronizer).await?;
+    let hash = |item: &Item| item.transaction.transaction.hash();
+    let signed = open.iter().map(|item| (hash(item), item.transaction.signers())).collect();
+    let mark = (items.len(), items.last().map(hash), signed);
     if last.as_ref() == Some(&mark) {
         return Ok(None);
     }
@@ -305,6 +310,9 @@ async fn read_topology(
         if let Verdict::Rejected(rejection) = verdict {
             anyhow::bail!("ALARM: row {index} of the participant is not one that Canton accepts: {rejection}");
         }
+    }
+    for item in &open {
+        state.keep_open(item);
     }
     *last = Some(mark);
     Ok(Some(state))

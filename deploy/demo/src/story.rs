@@ -164,7 +164,7 @@ async fn killed(cast: &mut Cast, telling: &mut Telling, party: &PartyId) -> Resu
     let proposed = cast.ask("carol", &format!("propose change-thresholds {party} --confirmations 3 --keys 3")).await?;
     let case = text(&proposed, "case")?;
     cast.approve("carol", &case, telling).await?;
-    cast.kill_coordinator(telling)?;
+    cast.kill_coordinator(telling).await?;
     cast.start_coordinator(false, telling).await?;
     for owner in ["dora", "alice"] {
         cast.approve(owner, &case, telling).await?;

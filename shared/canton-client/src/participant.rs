@@ -91,14 +91,31 @@ impl Participant {
     /// # Errors
     /// See [`NodeError`].
     pub async fn topology(&self, synchronizer: &SynchronizerId) -> Result<Vec<Item>, NodeError> {
+        let range = base_query::TimeRange { from: None, until: None };
+        self.rows(synchronizer, false, base_query::TimeQuery::Range(range)).await
+    }
+
+    /// The proposals that are open in the synchronizer's store, in the order in which they were made.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn open_proposals(&self, synchronizer: &SynchronizerId) -> Result<Vec<Item>, NodeError> {
+        self.rows(synchronizer, true, base_query::TimeQuery::HeadState(())).await
+    }
+
+    async fn rows(
+        &self,
+        synchronizer: &SynchronizerId,
+        proposals: bool,
+        time: base_query::TimeQuery,
+    ) -> Result<Vec<Item>, NodeError> {
         let mut client =
             TopologyManagerReadServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let range = base_query::TimeRange { from: None, until: None };
         let query = BaseQuery {
             store: Some(store(synchronizer)),
-            proposals: false,
+            proposals,
             operation: 0,
-            time_query: Some(base_query::TimeQuery::Range(range)),
+            time_query: Some(time),
             filter_signed_key: String::new(),
             protocol_version: None,
         };

@@ -178,6 +178,11 @@ async fn a_sleeper_stays_asleep_when_it_is_sent_again_by_the_same_signers() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let rows = world.network.head().rows().count();
+    // The client sees it apart from what stands.
+    let synchronizer = &world.network.synchronizer().logical;
+    let open = world.nodes[1].open_proposals(synchronizer).await.unwrap();
+    assert!(open.len() == 1 && open[0].transaction == sleeper, "{open:?}");
+    assert!(world.nodes[1].topology(synchronizer).await.unwrap().iter().all(|item| !item.transaction.proposal));
 
     world.add(std::slice::from_ref(&sleeper)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -293,6 +293,24 @@ impl State {
             .collect()
     }
 
+    /// Takes over a proposal that a node's store shows as open. It is not judged: by the rules of today it may be complete
+    /// and still sleep, until somebody sends it again. What waits for a consumed serial is passed over.
+    pub fn keep_open(&mut self, item: &Item) {
+        let transaction = &item.transaction.transaction;
+        if self.active(&transaction.unique_key()).is_some_and(|row| row.serial() >= transaction.serial()) {
+            return;
+        }
+        let signatures = item.transaction.distinct_signatures().into_iter();
+        self.store(Row {
+            transaction: Arc::new(transaction.clone()),
+            signatures: signatures.map(|over| (over.signature.signed_by().clone(), over)).collect(),
+            proposal: true,
+            sequenced: item.sequenced,
+            valid_from: item.valid_from,
+            valid_until: None,
+        });
+    }
+
     /// Stores an accepted row and ends those that it replaces.
     pub(crate) fn store(&mut self, row: Row) {
         let key = row.transaction.unique_key();

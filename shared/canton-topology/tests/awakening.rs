@@ -199,3 +199,24 @@ fn what_is_consumed_forged_or_the_change_itself_wakes_nobody() {
     assert_eq!(world.awakened(&[&lower], &consumed), []);
     assert_eq!(world.awakened(&[&lower], &[forged]), [(sleeper, near)]);
 }
+
+#[test]
+fn a_proposal_that_is_complete_by_now_still_sleeps_in_a_state_that_was_told_of_it() {
+    let mut world = World::new();
+    let sleeper = signed(&limits(&world, 1), &[&world.owners[0], &world.owners[1]]);
+    world.must_become_proposal(&sleeper);
+    let open: Vec<_> = world.state.proposals().map(|row| row.to_item()).collect();
+    let lower = signed(&world.definition(2, 3, 2), &world.owners[..3].iter().collect::<Vec<_>>());
+    world.must_become_active(&lower);
+    let rows: Vec<_> = world.state.rows().filter(|row| !row.proposal).map(|row| row.to_item()).collect();
+
+    let mut told = State::new(world.state.synchronizer().clone(), StaticParameters::default());
+    canton_topology::judge::replay(&mut told, &mut world.verifier, &rows);
+    told.keep_open(&open[0]);
+    let mut consumed = rows.last().unwrap().clone();
+    consumed.transaction = signed(&world.definition(2, 4, 2), &[&world.owners[0]]);
+    told.keep_open(&consumed);
+
+    assert!(told.active(&sleeper.transaction.unique_key()).is_none());
+    assert_eq!(told.proposals().map(|row| row.to_signed()).collect::<Vec<_>>(), [sleeper]);
+}

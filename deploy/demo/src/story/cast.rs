@@ -111,12 +111,14 @@ impl Cast {
         let stdout = child.stdout.take().context("no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let listening = async {
+            let mut last = String::new();
             while let Some(line) = lines.next_line().await? {
                 if line.contains("\"listening\"") {
                     return Ok(());
                 }
+                last = line;
             }
-            bail!("the coordinator ended; see {}", self.folder.join("coordinator.log").display())
+            bail!("the coordinator ended: {last}; see {}", self.folder.join("coordinator.log").display())
         };
         tokio::time::timeout(PATIENCE, listening).await.context("the coordinator does not listen")??;
         // Its output is read to the end, so that it never blocks on a full pipe.
@@ -132,9 +134,10 @@ impl Cast {
     ///
     /// # Errors
     /// Where there is nobody to kill.
-    pub fn kill_coordinator(&mut self, telling: &mut Telling) -> Result<()> {
+    pub async fn kill_coordinator(&mut self, telling: &mut Telling) -> Result<()> {
         let mut child = self.coordinator.take().context("no coordinator runs")?;
-        child.start_kill()?;
+        // Until it is gone its store is locked.
+        child.kill().await?;
         telling.event("killed", "the coordinator is killed with signal 9");
         Ok(())
     }
@@ -145,8 +148,7 @@ impl Cast {
     /// Where it does not come up.
     pub async fn restart_coordinator(&mut self, hostile: bool, telling: &mut Telling) -> Result<()> {
         if let Some(mut child) = self.coordinator.take() {
-            child.start_kill()?;
-            child.wait().await?;
+            child.kill().await?;
         }
         self.start_coordinator(hostile, telling).await
     }
