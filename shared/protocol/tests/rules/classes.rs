@@ -2,7 +2,6 @@
 
 use canton_topology::mapping::Mapping;
 use protocol::{
-    danger::Danger,
     difference::DifferenceClass,
     intent::{Change, Void},
 };
