@@ -179,7 +179,7 @@ fn a_delegation_completes_what_its_key_had_signed_before() {
     };
     let useless = Restriction::Specific([Code::PartyToParticipant].into());
 
-    assert_eq!(world.awakened(&[&to(useless)], &[early.clone()]), []);
+    assert_eq!(world.awakened(&[&to(useless)], std::slice::from_ref(&early)), []);
     assert_eq!(world.awakened(&[&to(Restriction::All)], &[early]), [(sleeper, Awakening::Completed)]);
 }
 
