@@ -3,7 +3,7 @@
 //! Limits and characters are Canton's (`topology-protocol` 6): a party-like text is at most 255 ASCII letters, digits,
 //! spaces, `:`, `-` or `_`; a fingerprint at most 68 of them without `::`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -89,7 +89,7 @@ fn check_length(text: &str, max: usize) -> Result<(), IdError> {
 /// A key's fingerprint, or whatever stands in its place: 1 to 68 characters. Real ones are `1220` and 64 hex digits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Fingerprint(String);
+pub struct Fingerprint(Arc<str>);
 
 impl Fingerprint {
     /// The text.
@@ -99,7 +99,7 @@ impl Fingerprint {
 
     /// Of a key's bytes as Canton hashes them: see `topology-protocol` 2.4.
     pub(crate) fn of_key_bytes(bytes: &[u8]) -> Self {
-        Self(hex::encode(canton_hash(Purpose::PublicKeyFingerprint, bytes)))
+        Self(hex::encode(canton_hash(Purpose::PublicKeyFingerprint, bytes)).into())
     }
 
     /// The first eight hex digits after `1220`, for people.
@@ -117,7 +117,7 @@ impl FromStr for Fingerprint {
             return Err(IdError::Delimiter { text: text.to_owned() });
         }
         check_length(text, FINGERPRINT_CHARS_MAX)?;
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -164,7 +164,7 @@ pub fn decentralized_namespace<'a>(owners: impl IntoIterator<Item = &'a Namespac
     for owner in distinct {
         length_prefixed(&mut content, owner.as_str().as_bytes());
     }
-    Namespace(Fingerprint(hex::encode(canton_hash(Purpose::DecentralizedNamespace, &content))))
+    Namespace(Fingerprint(hex::encode(canton_hash(Purpose::DecentralizedNamespace, &content)).into()))
 }
 
 /// `NAME::NAMESPACE`.

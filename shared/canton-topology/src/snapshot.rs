@@ -25,8 +25,8 @@ static ITEM: Schema = Schema {
     ],
 };
 
-static ITEMS: Schema =
-    Schema { name: "TopologyTransactions", fields: &[Field::many(1, "items", Kind::Message(&ITEM))] };
+/// The items are read one by one, on as many threads as there are.
+static ITEMS: Schema = Schema { name: "TopologyTransactions", fields: &[Field::many(1, "items", Kind::Bytes)] };
 
 /// Longest reason for a rejection that Canton takes, in characters as Java counts them.
 const REJECTION_CHARS_MAX: usize = 300;
@@ -60,7 +60,20 @@ pub enum Format {
 /// # Errors
 /// The decoding error with its place in the file.
 pub fn read(bytes: &[u8]) -> Result<(Format, Vec<Item>), DecodeError> {
-    if looks_like_v1(bytes) { Ok((Format::V1, read_v1(bytes)?)) } else { Ok((Format::V2, read_v2(bytes)?)) }
+    read_on(1, bytes)
+}
+
+/// The same on as many threads as asked.
+///
+/// # Errors
+/// The first decoding error with its place in the file.
+pub fn read_on(threads: usize, bytes: &[u8]) -> Result<(Format, Vec<Item>), DecodeError> {
+    if looks_like_v1(bytes) {
+        let (data, offset) = unwrap(bytes, 0, "snapshot")?;
+        Ok((Format::V1, read_items_on(threads, data, offset)?))
+    } else {
+        Ok((Format::V2, read_v2(threads, bytes)?))
+    }
 }
 
 /// A V1 file begins with the tag of field 1 and a length that reaches to within a version field of the end.
@@ -82,40 +95,68 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-fn read_v1(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
-    let (data, offset) = unwrap(bytes, 0, "snapshot")?;
-    read_items(data, offset)
-}
-
 /// Reads the message `TopologyTransactions`, as `ListAll` answers it.
 ///
 /// # Errors
 /// The decoding error with its place.
 pub fn read_items(data: &[u8], offset: usize) -> Result<Vec<Item>, DecodeError> {
-    let message = wire::skim(&ITEMS, data, offset, "snapshot")?;
-    let node = Node::root(&message, "snapshot");
-    node.children(1).map(|item| Item::from_node(&item)).collect()
+    read_items_on(1, data, offset)
 }
 
-fn read_v2(bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
-    let mut items = Vec::new();
+fn read_items_on(threads: usize, data: &[u8], offset: usize) -> Result<Vec<Item>, DecodeError> {
+    let message = wire::skim(&ITEMS, data, offset, "snapshot")?;
+    shared_out(threads, message.values(1), |index, item| {
+        let name = format!("snapshot.items[{index}]");
+        let message = wire::skim(&ITEM, item.bytes(), item.offset(), &name)?;
+        Item::from_node(&Node::root(&message, &name))
+    })
+}
+
+fn read_v2(threads: usize, bytes: &[u8]) -> Result<Vec<Item>, DecodeError> {
+    let mut places = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let name = format!("items[{}]", items.len());
         let broken = |reason| DecodeError {
-            place: Place { offset: at, path: name.clone() },
+            place: Place { offset: at, path: format!("items[{}]", places.len()) },
             kind: DecodeErrorKind::Buffer(reason),
         };
         let (length, used) = varint(&bytes[at..]).ok_or_else(|| broken("cut short in the length of an item"))?;
         let start = at + used;
         let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
         let end = end.filter(|end| *end <= bytes.len()).ok_or_else(|| broken("the item reaches beyond the end"))?;
-        let (data, offset) = unwrap(&bytes[start..end], start, &name)?;
-        let message = wire::skim(&ITEM, data, offset, &name)?;
-        items.push(Item::from_node(&Node::root(&message, &name))?);
+        places.push(start..end);
         at = end;
     }
-    Ok(items)
+    shared_out(threads, &places, |index, place| {
+        let name = format!("items[{index}]");
+        let (data, offset) = unwrap(&bytes[place.clone()], place.start, &name)?;
+        let message = wire::skim(&ITEM, data, offset, &name)?;
+        Item::from_node(&Node::root(&message, &name))
+    })
+}
+
+/// Reads each of many on some threads; the results in order, or the first error.
+fn shared_out<T: Sync>(
+    threads: usize,
+    all: &[T],
+    read: impl Fn(usize, &T) -> Result<Item, DecodeError> + Sync,
+) -> Result<Vec<Item>, DecodeError> {
+    let share = all.len().div_ceil(threads.max(1)).max(1);
+    let read = &read;
+    let read_share = move |(share_index, part): (usize, &[T])| -> Result<Vec<Item>, DecodeError> {
+        part.iter().enumerate().map(|(index, one)| read(share_index * share + index, one)).collect()
+    };
+    std::thread::scope(|scope| {
+        let mut shares = all.chunks(share).enumerate();
+        let mine = shares.next();
+        let others: Vec<_> = shares.map(|part| (part, scope.spawn(move || read_share(part)))).collect();
+        let mut items = mine.map(read_share).transpose()?.unwrap_or_default();
+        for (part, thread) in others {
+            // What a thread that panicked had to read is read here, and panics here if it must.
+            items.extend(thread.join().unwrap_or_else(|_| read_share(part))?);
+        }
+        Ok(items)
+    })
 }
 
 /// Writes a snapshot.

@@ -1,6 +1,6 @@
 //! A signing key: read, normalised, named, written.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -28,9 +28,12 @@ pub struct KeyAsWritten {
     pub spec: i32,
 }
 
-/// A signing key.
+/// A signing key. Cloning costs a pointer.
 #[derive(Clone)]
-pub struct SigningPublicKey {
+pub struct SigningPublicKey(Arc<Normal>);
+
+#[derive(Clone)]
+struct Normal {
     spec: KeySpec,
     format: KeyFormat,
     bytes: Vec<u8>,
@@ -96,13 +99,13 @@ impl SigningPublicKey {
     /// Writes Canton's message `crypto.v30.SigningPublicKey`, as it was written before.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.number(2, self.written.format.number());
-        if !self.written.bytes.is_empty() {
-            writer.bytes(3, &self.written.bytes);
+        writer.number(2, self.0.written.format.number());
+        if !self.0.written.bytes.is_empty() {
+            writer.bytes(3, &self.0.written.bytes);
         }
-        writer.number(4, i64::from(self.written.scheme));
-        writer.packed(5, self.written.usage.iter().map(|usage| *usage as u64));
-        writer.number(6, i64::from(self.written.spec));
+        writer.number(4, i64::from(self.0.written.scheme));
+        writer.packed(5, self.0.written.usage.iter().map(|usage| *usage as u64));
+        writer.number(6, i64::from(self.0.written.spec));
         writer.finish()
     }
 
@@ -114,58 +117,59 @@ impl SigningPublicKey {
             _ => bytes.as_slice(),
         };
         let fingerprint = Fingerprint::of_key_bytes(hashed);
-        Ok(Self { spec, format, bytes, usage, fingerprint, written })
+        Ok(Self(Arc::new(Normal { spec, format, bytes, usage, fingerprint, written })))
     }
 
     /// The name by which everybody calls this key.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint.clone()
+        self.0.fingerprint.clone()
     }
 
     /// The name, borrowed.
     pub fn fingerprint_ref(&self) -> &Fingerprint {
-        &self.fingerprint
+        &self.0.fingerprint
     }
 
     /// The curve.
     pub fn spec(&self) -> KeySpec {
-        self.spec
+        self.0.spec
     }
 
     /// The format in which Canton keeps it.
     pub fn format(&self) -> KeyFormat {
-        self.format
+        self.0.format
     }
 
     /// The SubjectPublicKeyInfo (DER), where Canton keeps it so; the bytes as they are for a symbolic key.
     pub fn spki(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// The usages as Canton keeps them.
     pub fn usage(&self) -> &BTreeSet<KeyUsage> {
-        &self.usage
+        &self.0.usage
     }
 
     /// The same key as Canton itself would write it: as SPKI, without the deprecated scheme, the usages in the order in
     /// which they were first written, and those that Canton adds behind them.
     #[must_use]
     pub fn normalised(&self) -> Self {
-        let named = self.written.usage.iter().filter(|number| self.usage.iter().any(|usage| *usage as i32 == **number));
+        let named =
+            self.0.written.usage.iter().filter(|number| self.0.usage.iter().any(|usage| *usage as i32 == **number));
         let mut usage: Vec<i32> = Vec::new();
-        for number in named.copied().chain(self.usage.iter().map(|usage| *usage as i32)) {
+        for number in named.copied().chain(self.0.usage.iter().map(|usage| *usage as i32)) {
             if !usage.contains(&number) {
                 usage.push(number);
             }
         }
-        let bytes = self.bytes.clone();
-        let written = KeyAsWritten { format: self.format, bytes, scheme: 0, usage, spec: self.spec as i32 };
-        Self { written, ..self.clone() }
+        let bytes = self.0.bytes.clone();
+        let written = KeyAsWritten { format: self.0.format, bytes, scheme: 0, usage, spec: self.0.spec as i32 };
+        Self(Arc::new(Normal { written, ..Normal::clone(&self.0) }))
     }
 
     /// The key as it stood in the bytes.
     pub fn as_written(&self) -> &KeyAsWritten {
-        &self.written
+        &self.0.written
     }
 }
 
@@ -209,13 +213,13 @@ impl Ord for SigningPublicKey {
 
 impl SigningPublicKey {
     fn identity(&self) -> (&Fingerprint, KeySpec, KeyFormat, &[u8], &BTreeSet<KeyUsage>) {
-        (&self.fingerprint, self.spec, self.format, &self.bytes, &self.usage)
+        (&self.0.fingerprint, self.0.spec, self.0.format, &self.0.bytes, &self.0.usage)
     }
 }
 
 impl fmt::Debug for SigningPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningPublicKey({} {})", self.spec.name(), self.fingerprint)
+        write!(f, "SigningPublicKey({} {})", self.0.spec.name(), self.0.fingerprint)
     }
 }
 

@@ -33,8 +33,8 @@ pub use self::{
     namespace_delegation::{NamespaceDelegation, Restriction},
     parameters::{CommitmentCatchUp, Duration, DynamicParameters, TrafficControl},
     participant::{
-        ParticipantSynchronizerPermission, PartyHostingLimits, SynchronizerTrustCertificate, VettedPackage,
-        VettedPackages,
+        NotAPackageId, PackageId, ParticipantSynchronizerPermission, PartyHostingLimits, SynchronizerTrustCertificate,
+        VettedPackage, VettedPackages,
     },
     party_to_participant::{HostingParticipant, PartyToParticipant, Permission, SigningKeysWithThreshold},
     synchronizer::{

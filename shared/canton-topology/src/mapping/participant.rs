@@ -1,5 +1,9 @@
 //! What a participant declares of itself, and what a synchronizer grants it and the parties on it.
 
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
 use super::{Permission, convert, identifier, non_negative};
 use crate::{
     Timestamp,
@@ -125,11 +129,18 @@ impl PartyHostingLimits {
     }
 }
 
+/// A package's id: 1 to 64 letters, digits and ` -_`. Kept in place: a snapshot has hundreds of thousands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PackageId {
+    bytes: [u8; PACKAGE_ID_CHARS_MAX],
+    length: u8,
+}
+
 /// A package that a participant vets, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VettedPackage {
     /// The package's id.
-    pub package: String,
+    pub package: PackageId,
     /// From when on; always, where not set.
     pub valid_from: Option<Timestamp>,
     /// Until when; for ever, where not set.
@@ -149,8 +160,8 @@ pub struct VettedPackages {
 
 impl PartialEq for VettedPackages {
     fn eq(&self, other: &Self) -> bool {
-        fn said(package: &VettedPackage) -> (&str, Option<Timestamp>, Option<Timestamp>) {
-            (&package.package, package.valid_from, package.valid_until)
+        fn said(package: &VettedPackage) -> (PackageId, Option<Timestamp>, Option<Timestamp>) {
+            (package.package, package.valid_from, package.valid_until)
         }
         self.participant == other.participant && self.packages.iter().map(said).eq(other.packages.iter().map(said))
     }
@@ -190,29 +201,74 @@ impl VettedPackages {
             writer.bytes(2, package.package.as_bytes());
         }
         for package in self.packages.iter().filter(|package| !package.in_old_list) {
-            let mut inner = Writer::default();
-            inner.text(1, &package.package);
-            if let Some(time) = package.valid_from {
-                write_timestamp(&mut inner, 2, time);
-            }
-            if let Some(time) = package.valid_until {
-                write_timestamp(&mut inner, 3, time);
-            }
-            writer.bytes(4, &inner.finish());
+            writer.message(4, |inner| {
+                inner.bytes(1, package.package.as_bytes());
+                if let Some(time) = package.valid_from {
+                    write_timestamp(inner, 2, time);
+                }
+                if let Some(time) = package.valid_until {
+                    write_timestamp(inner, 3, time);
+                }
+            });
         }
         writer.finish()
     }
 }
 
+/// Which bytes a package id may have.
+static TAKEN: [bool; 256] = {
+    let mut taken = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        taken[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b' ' | b'-' | b'_');
+        byte += 1;
+    }
+    taken
+};
+
 /// Longest package id that Canton takes, in characters.
 const PACKAGE_ID_CHARS_MAX: usize = 64;
 
-fn package_id(node: &Node<'_>, number: u32, text: &str) -> Result<String, DecodeError> {
-    let is_taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_');
-    if text.is_empty() || text.len() > PACKAGE_ID_CHARS_MAX || !text.bytes().all(is_taken) {
-        let reason =
-            format!("{text:?} is not a package id: expected 1 to {PACKAGE_ID_CHARS_MAX} letters, digits, ' -_'");
-        return Err(node.error(number, DecodeErrorKind::ValueConversion(reason)));
+fn package_id(node: &Node<'_>, number: u32, text: &str) -> Result<PackageId, DecodeError> {
+    text.parse().map_err(|error: NotAPackageId| node.error(number, DecodeErrorKind::ValueConversion(error.to_string())))
+}
+
+/// The text is not a package's id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is not a package id: expected 1 to {PACKAGE_ID_CHARS_MAX} letters, digits, ' -_'")]
+pub struct NotAPackageId(String);
+
+impl FromStr for PackageId {
+    type Err = NotAPackageId;
+
+    fn from_str(text: &str) -> Result<Self, NotAPackageId> {
+        let mut bytes = [0; PACKAGE_ID_CHARS_MAX];
+        let place = bytes.get_mut(..text.len()).filter(|place| !place.is_empty());
+        match place {
+            // Without a way out in the middle, so that many bytes are looked at together.
+            Some(place) if text.bytes().fold(true, |all, byte| all & TAKEN[usize::from(byte)]) => {
+                place.copy_from_slice(text.as_bytes());
+            }
+            Some(_) | None => return Err(NotAPackageId(text.to_owned())),
+        }
+        Ok(Self { bytes, length: text.len() as u8 })
     }
-    Ok(text.to_owned())
+}
+
+impl PackageId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("only letters, digits and three more are taken")
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl fmt::Debug for PackageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

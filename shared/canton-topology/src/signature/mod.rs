@@ -2,6 +2,8 @@
 //!
 //! Source: `topology-protocol` 2.7. The signed message is the 34 bytes of a hash; ECDSA hashes them again.
 
+pub(crate) mod batch;
+mod curve;
 mod delegation;
 
 use std::{fmt, str::FromStr};
@@ -9,6 +11,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
 
+pub(crate) use self::curve::CurveKey;
 use crate::{
     id::{Fingerprint, IdError},
     key::{KeyFormat, KeySpec, SigningPublicKey},
@@ -235,6 +238,23 @@ impl Signature {
     /// # Errors
     /// Why not: see [`SignatureError`].
     pub fn verify(&self, key: &SigningPublicKey, message: &[u8]) -> Result<(), SignatureError> {
+        self.verify_with(key, CurveKey::of(key).as_ref(), message)
+    }
+
+    /// The same with a point that was computed before: `curve` is [`CurveKey::of`] the key.
+    pub(crate) fn verify_with(
+        &self,
+        key: &SigningPublicKey,
+        curve: Option<&CurveKey>,
+        message: &[u8],
+    ) -> Result<(), SignatureError> {
+        self.check_form(key)?;
+        let is_valid = curve.and_then(|curve| curve.verifies(message, &self.bytes));
+        if is_valid == Some(true) { Ok(()) } else { Err(SignatureError::Invalid) }
+    }
+
+    /// Everything but the mathematics.
+    pub(crate) fn check_form(&self, key: &SigningPublicKey) -> Result<(), SignatureError> {
         if self.is_delegated() {
             return Err(SignatureError::Delegated);
         }
@@ -251,43 +271,8 @@ impl Signature {
             KeySpec::Ed25519 => SignatureFormat::Concat,
             KeySpec::P256 | KeySpec::P384 | KeySpec::Secp256k1 => SignatureFormat::Der,
         };
-        if self.format() != expected {
-            return Err(SignatureError::Format);
-        }
-        if verifies(key, message, &self.bytes) { Ok(()) } else { Err(SignatureError::Invalid) }
+        if self.format() == expected { Ok(()) } else { Err(SignatureError::Format) }
     }
-}
-
-fn verifies(key: &SigningPublicKey, message: &[u8], signature: &[u8]) -> bool {
-    verify_by_curve(key, message, signature).unwrap_or(false)
-}
-
-/// `None` where key or signature do not even decode. High s is taken, as Canton takes it.
-fn verify_by_curve(key: &SigningPublicKey, message: &[u8], signature: &[u8]) -> Option<bool> {
-    Some(match key.spec() {
-        KeySpec::Ed25519 => {
-            let raw: [u8; 32] = key.spki().get(12..)?.try_into().ok()?;
-            let key = ed25519_dalek::VerifyingKey::from_bytes(&raw).ok()?;
-            key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).is_ok()
-        }
-        KeySpec::P256 => {
-            use p256::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
-            let key = p256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
-            key.verify(message, &p256::ecdsa::Signature::from_der(signature).ok()?).is_ok()
-        }
-        KeySpec::P384 => {
-            use p384::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
-            let key = p384::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
-            key.verify(message, &p384::ecdsa::Signature::from_der(signature).ok()?).is_ok()
-        }
-        KeySpec::Secp256k1 => {
-            use k256::{ecdsa::signature::Verifier as _, pkcs8::DecodePublicKey as _};
-            let key = k256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?;
-            let signature = k256::ecdsa::Signature::from_der(signature).ok()?;
-            // This library takes low s only; both forms sign the same message.
-            key.verify(message, &signature.normalize_s().unwrap_or(signature)).is_ok()
-        }
-    })
 }
 
 impl fmt::Debug for Signature {

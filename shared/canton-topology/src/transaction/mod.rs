@@ -4,7 +4,7 @@
 
 mod signed;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,9 +93,12 @@ impl fmt::Display for Serial {
     }
 }
 
-/// A topology transaction.
+/// A topology transaction. Cloning costs a pointer.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Transaction {
+pub struct Transaction(Arc<Parsed>);
+
+#[derive(PartialEq, Eq)]
+struct Parsed {
     bytes: Vec<u8>,
     hash: TransactionHash,
     unique_key: UniqueKey,
@@ -115,7 +118,8 @@ impl Transaction {
             let place = Place { offset: BYTES_MAX, path: "transaction".to_owned() };
             return Err(DecodeError { place, kind: DecodeErrorKind::Buffer("longer than 16 MiB") });
         }
-        let (message, mut unshown) = read_transaction(wrapped)?;
+        let mut unshown = Vec::new();
+        let (wrapper, message) = read(wrapped, &mut unshown)?;
         let node = Node::root(&message, "transaction");
         // In Canton's order, so that of several faults the same one is named.
         let mapping_node = node.child(3).ok_or_else(|| node.error(3, DecodeErrorKind::FieldNotSet))?;
@@ -131,11 +135,14 @@ impl Transaction {
             2 => Operation::Remove,
             other => return Err(node.error(1, DecodeErrorKind::UnrecognizedEnum(other))),
         };
-        if unshown.is_empty() {
-            let behind = wrapped.get(node.offset(3)..).unwrap_or_default();
-            unshown.extend(faithful::first_unfaithful(&mapping, &mapping_node, behind));
+        // What is written as we would write it says nothing beyond the view; most transactions are.
+        if unshown.is_empty() && written(operation, serial, &mapping) != wrapped {
+            unshown.extend(not_canonical(&wrapper, wrapped, &message));
+            if unshown.is_empty() {
+                unshown.extend(faithful::first_unfaithful(&mapping, &mapping_node));
+            }
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Parsed {
             hash: TransactionHash::of(wrapped),
             unique_key: mapping.unique_key(),
             bytes: wrapped.to_vec(),
@@ -143,17 +150,13 @@ impl Transaction {
             serial,
             mapping,
             unshown,
-        })
+        })))
     }
 
     /// Builds a transaction in the canonical form.
     pub fn build(operation: Operation, serial: Serial, mapping: &Mapping) -> Self {
-        let mut inner = Writer::default();
-        inner.number(1, operation as i64);
-        inner.number(2, i64::from(serial.0));
-        inner.bytes(3, &mapping.encode());
-        let bytes = wrap(&inner.finish());
-        Self {
+        let bytes = written(operation, serial, mapping);
+        Self(Arc::new(Parsed {
             hash: TransactionHash::of(&bytes),
             unique_key: mapping.unique_key(),
             bytes,
@@ -161,64 +164,89 @@ impl Transaction {
             serial,
             mapping: mapping.clone(),
             unshown: Vec::new(),
-        }
+        }))
     }
 
     /// The wrapped bytes: what is hashed and sent.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// What its signers sign.
     pub fn hash(&self) -> TransactionHash {
-        self.hash
+        self.0.hash
     }
 
     /// The chain that it belongs to.
     pub fn unique_key(&self) -> UniqueKey {
-        self.unique_key
+        self.0.unique_key
     }
 
     /// Whether it sets or removes.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.0.operation
     }
 
     /// Its place in the chain.
     pub fn serial(&self) -> Serial {
-        self.serial
+        self.0.serial
     }
 
     /// What it says.
     pub fn mapping(&self) -> &Mapping {
-        &self.mapping
+        &self.0.mapping
     }
 
     /// What its bytes hold beyond the view. A signer signs only where this is empty.
     pub fn unshown(&self) -> &[Unshown] {
-        &self.unshown
+        &self.0.unshown
     }
 }
 
 impl fmt::Debug for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let code = self.mapping.code().letters();
-        write!(f, "Transaction({} {code} serial {} {:?})", self.hash.short(), self.serial, self.operation)
+        let code = self.mapping().code().letters();
+        write!(f, "Transaction({} {code} serial {} {:?})", self.hash().short(), self.serial(), self.operation())
     }
 }
 
+/// The bytes of a transaction as Canton writes it today.
+fn written(operation: Operation, serial: Serial, mapping: &Mapping) -> Vec<u8> {
+    let mut inner = Writer::default();
+    inner.number(1, operation as i64);
+    inner.number(2, i64::from(serial.0));
+    inner.bytes(3, &mapping.encode());
+    wrap(&inner.finish())
+}
+
+const NAME: &str = "transaction";
+
 /// The message in the wrapper, and what neither shows.
 pub(crate) fn read_transaction(wrapped: &[u8]) -> Result<(Message<'_>, Vec<Unshown>), DecodeError> {
-    const NAME: &str = "transaction";
     let mut unshown = Vec::new();
-    let wrapper = wire::read(&WRAPPER, wrapped, 0, NAME, &mut unshown)?;
+    let (wrapper, message) = read(wrapped, &mut unshown)?;
+    if unshown.is_empty() {
+        unshown.extend(not_canonical(&wrapper, wrapped, &message));
+    }
+    Ok((message, unshown))
+}
+
+fn read<'a>(wrapped: &'a [u8], unshown: &mut Vec<Unshown>) -> Result<(Message<'a>, Message<'a>), DecodeError> {
+    let wrapper = wire::read(&WRAPPER, wrapped, 0, NAME, unshown)?;
     if wrapper.number(2) != i64::from(WRAPPER_VERSION) {
         let place = Node::root(&wrapper, NAME).place(2);
         unshown.push(Unshown { place, reason: UnshownReason::WrapperVersion });
     }
     let (data, offset) = content(&wrapper, NAME)?;
-    let message = wire::read(&TRANSACTION, data, offset, NAME, &mut unshown)?;
-    Ok((message, unshown))
+    let message = wire::read(&TRANSACTION, data, offset, NAME, unshown)?;
+    Ok((wrapper, message))
+}
+
+/// The net under the finer rules: whatever the messages would not write back as it stood is not in the view.
+fn not_canonical(wrapper: &Message<'_>, wrapped: &[u8], message: &Message<'_>) -> Option<Unshown> {
+    let is_canonical = wrapper.encode() == wrapped && message.encode() == wrapper.bytes(1);
+    let place = Place { offset: message.offset(), path: NAME.to_owned() };
+    (!is_canonical).then_some(Unshown { place, reason: UnshownReason::NotCanonical })
 }
 
 /// Puts a message into Canton's version wrapper.

@@ -96,7 +96,7 @@ impl SignedTransaction {
             node.children(2).map(|signature| Signature::from_node(&signature)).collect::<Result<Vec<_>, _>>()?;
         let multi = node
             .children(4)
-            .map(|entry| MultiSignatures::from_node(&entry, transaction.hash))
+            .map(|entry| MultiSignatures::from_node(&entry, transaction.hash()))
             .collect::<Result<Vec<_>, _>>()?;
         if signatures.is_empty() && multi.is_empty() {
             let reason = "no signature; at least one is needed".to_owned();
@@ -108,7 +108,7 @@ impl SignedTransaction {
     /// Writes the plain message.
     pub fn encode_plain(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.bytes(1, &self.transaction.bytes);
+        writer.bytes(1, self.transaction.bytes());
         for signature in &self.signatures {
             writer.bytes(2, &signature.encode());
         }
@@ -140,7 +140,7 @@ impl SignedTransaction {
             }
         };
         for signature in &self.signatures {
-            add(signature, *self.transaction.hash.as_bytes(), &[]);
+            add(signature, *self.transaction.hash().as_bytes(), &[]);
         }
         for entry in &self.multi {
             let message = *MultiHash::of(&entry.hashes).as_bytes();

@@ -153,6 +153,11 @@ impl<'a> Located<'a> {
         }
     }
 
+    /// Where it began.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The value.
     pub fn value(&self) -> &Value<'a> {
         &self.value

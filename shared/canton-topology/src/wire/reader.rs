@@ -25,14 +25,8 @@ pub fn read<'a>(
     unshown: &mut Vec<Unshown>,
 ) -> Result<Message<'a>, DecodeError> {
     let mut message = Message::empty(schema, offset);
-    let noted = unshown.len();
-    let path = Path { parent: None, name };
-    merge(&mut message, bytes, offset, &path, 0, unshown)?;
+    merge(&mut message, bytes, offset, &Path { parent: None, name }, 0, unshown)?;
     message.settle();
-    // The net under the finer rules: whatever the view would not write back as it stood is not in the view.
-    if unshown.len() == noted && message.encode() != bytes {
-        unshown.push(Unshown { place: path.place(offset), reason: UnshownReason::NotCanonical });
-    }
     Ok(message)
 }
 
@@ -46,10 +40,7 @@ pub fn skim<'a>(
     offset: usize,
     name: &str,
 ) -> Result<Message<'a>, DecodeError> {
-    let mut message = Message::empty(schema, offset);
-    merge(&mut message, bytes, offset, &Path { parent: None, name }, 0, &mut Vec::new())?;
-    message.settle();
-    Ok(message)
+    read(schema, bytes, offset, name, &mut Vec::new())
 }
 
 /// Where the reader is, kept as a chain so that names are joined only when somebody has to hear of them.

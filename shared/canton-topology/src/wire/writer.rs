@@ -32,6 +32,23 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// A message, whatever is in it.
+    pub fn message(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        self.raw(u64::from(number) << 3 | 2);
+        let start = self.bytes.len();
+        // One byte holds the length of most; where it does not, what was written makes room.
+        self.bytes.push(0);
+        write(self);
+        let length = self.bytes.len() - start - 1;
+        if length < 0x80 {
+            self.bytes[start] = length as u8;
+        } else {
+            let mut varint = Vec::new();
+            write_varint(&mut varint, length as u64);
+            self.bytes.splice(start..=start, varint);
+        }
+    }
+
     /// A text, left out where it is empty.
     pub fn text(&mut self, number: u32, text: &str) {
         if !text.is_empty() {
