@@ -305,6 +305,10 @@ async fn read_topology(
         return Ok(None);
     }
     let synchronizer = node.synchronizer(&config.synchronizer).await?;
+    if last.is_none() {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        verifier.merge(Verifier::ahead(&items, threads));
+    }
     let mut state = State::new(synchronizer, StaticParameters::default());
     for (index, verdict) in replay(&mut state, verifier, &items).iter().enumerate() {
         if let Verdict::Rejected(rejection) = verdict {

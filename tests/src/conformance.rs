@@ -1,5 +1,7 @@
 //! Replays recorded histories and compares every verdict of our judge with Canton's own.
 
+mod crypto;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read as _,
@@ -64,8 +66,10 @@ fn run_line(value: &Value, report: &mut Report) -> Result<()> {
         run_required(value, report)
     } else if value.get("unique_key").is_some() {
         run_vector(value, report)
+    } else if let Some(kind) = value.get("kind").and_then(Value::as_str) {
+        crypto::run(kind, value, report)
     } else {
-        bail!("neither a history nor a requirement nor a vector")
+        bail!("neither a history, nor a requirement, nor a vector")
     }
 }
 

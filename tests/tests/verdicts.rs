@@ -1,4 +1,4 @@
-//! Our judge decides as Canton's own code decided: every recorded verdict, requirement and vector.
+//! Our judge decides as Canton's own code decided: every recorded verdict, requirement, vector, key and signature.
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
@@ -16,8 +16,7 @@ fn no_verdict_differs_from_cantons_own() {
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        // Keys and signatures without a transaction around them are tests of the topology crate.
-        if name.ends_with(".jsonl.gz") && !name.starts_with("vectors-crypto") {
+        if name.ends_with(".jsonl.gz") {
             run_file(&path, &mut report).unwrap();
         }
     }
