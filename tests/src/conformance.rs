@@ -12,11 +12,11 @@ use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use canton_topology::{
     Timestamp,
-    authorization::{Needed, Requirement, requirement},
+    authorization::{Needed, Requirement, Rules, requirement},
     judge::{Time, Verdict, Verifier, fold_batch},
     key::KeySpec,
     signature::SignatureAlgorithm,
-    state::{Rules, State, StaticParameters},
+    state::{State, StaticParameters},
     transaction::{Operation, SignedTransaction, Transaction},
 };
 use serde_json::Value;

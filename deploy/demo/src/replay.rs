@@ -21,6 +21,7 @@ use canton_client::participant::{Options as ClientOptions, Participant};
 use canton_sandbox::network::{Network, Options as NetworkOptions};
 use canton_topology::{
     Timestamp,
+    authorization::Rules,
     hash::TransactionHash,
     id::{Fingerprint, Namespace, PhysicalSynchronizerId},
     judge::{Verifier, replay as replay_rows},
@@ -28,7 +29,7 @@ use canton_topology::{
     mapping::{Code, Mapping},
     signature::Signature,
     snapshot::{self, Item},
-    state::{Rules, State, StaticParameters},
+    state::{State, StaticParameters},
     transaction::{SignedTransaction, Transaction},
 };
 use coordinator::coordinator::{Coordinator, Effect};

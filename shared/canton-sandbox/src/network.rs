@@ -8,12 +8,13 @@ use std::{
 
 use canton_topology::{
     Timestamp,
+    authorization::Rules,
     id::{MemberKind, ParticipantId, PhysicalSynchronizerId},
     judge::{Time, Verdict, Verifier, fold_batch, replay},
     key::SigningPublicKey,
     rejection::Rejection,
     snapshot::{self, Format, Item},
-    state::{Rules, State, StaticParameters},
+    state::{State, StaticParameters},
     transaction::SignedTransaction,
 };
 use thiserror::Error;

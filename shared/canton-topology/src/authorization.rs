@@ -8,9 +8,19 @@ use crate::{
     id::{Fingerprint, Namespace, ParticipantId},
     key::SigningPublicKey,
     mapping::{HostingParticipant, Mapping, PartyToParticipant},
-    state::Rules,
     transaction::{Operation, Transaction},
 };
+
+/// Which rules decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Those of today.
+    Today,
+    /// Those for the rows with which a network is born: Canton forgives there what older releases did not ask for. Keys of
+    /// members need not prove themselves, a party alone may raise a host's permission, and sequencers and mediators may be
+    /// named before their keys are.
+    InitialSnapshot,
+}
 
 /// A set of namespaces that must be authorized and of keys that must have signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

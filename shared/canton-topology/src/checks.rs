@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Timestamp,
+    authorization::Rules,
     id::{Member, MemberKind, ParticipantId, decentralized_namespace},
     mapping::{
         Code, DecentralizedNamespaceDefinition, LsuAnnouncement, LsuSequencerConnectionSuccessor, Mapping,
@@ -13,7 +14,7 @@ use crate::{
         PartyToParticipant, Permission, SequencerSynchronizerState, SynchronizerTrustCertificate,
     },
     rejection::Rejection,
-    state::{Row, Rules, State},
+    state::{Row, State},
     transaction::{Operation, Serial, Transaction},
 };
 

@@ -5,8 +5,8 @@
 
 use crate::{
     Timestamp,
-    judge::Time,
     mapping::schema::TIMESTAMP,
+    time::Time,
     transaction::{SignedTransaction, unwrap, wrap},
     wire::{
         self, DecodeError, DecodeErrorKind, Node, Place, Writer,

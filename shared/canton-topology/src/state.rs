@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     Timestamp,
+    authorization::Rules,
     hash::{TransactionHash, UniqueKey},
     id::{Fingerprint, Namespace, PhysicalSynchronizerId},
     key::{KeySpec, SigningPublicKey},
@@ -38,17 +39,6 @@ impl Default for StaticParameters {
             .into(),
         }
     }
-}
-
-/// Which rules decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    /// Those of today.
-    Today,
-    /// Those for the rows with which a network is born: Canton forgives there what older releases did not ask for. Keys of
-    /// members need not prove themselves, a party alone may raise a host's permission, and sequencers and mediators may be
-    /// named before their keys are.
-    InitialSnapshot,
 }
 
 /// A stored transaction: accepted, as a proposal or for good.
