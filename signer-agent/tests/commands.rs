@@ -93,9 +93,178 @@ fn inspect_takes_raw_hex_and_base64_and_shows_every_field() {
     }
     std::fs::write(&path, [transaction.bytes(), &[0x98, 0x06, 0x01]].concat()).unwrap();
     let output = agent(folder.path(), &["inspect", path.to_str().unwrap()], "");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("NOT SHOWN, a signer refuses"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("NOT SIGNABLE, Canton takes it and does not say"));
     std::fs::write(&path, b"neither this nor that").unwrap();
-    assert!(refused(folder.path(), &["inspect", path.to_str().unwrap()]).contains("neither a transaction"));
+    assert!(refused(folder.path(), &["inspect", path.to_str().unwrap()]).contains("neither hex, nor base64"));
+}
+
+/// A file beside the project; `None`, and one line that says so, where it is absent.
+fn recorded(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/canton").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: shared/canton/{name} is not beside the project");
+    None
+}
+
+fn unpacked(path: &std::path::Path) -> Vec<u8> {
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()), &mut plain)
+        .unwrap();
+    plain
+}
+
+fn inspected(folder: &std::path::Path, words: &[&str]) -> Vec<serde_json::Value> {
+    let output = agent(folder, &[&["inspect", "--json"], words].concat(), "");
+    // An error has a line of its own behind it.
+    let text = String::from_utf8(output.stdout).unwrap();
+    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+}
+
+#[test]
+fn inspect_says_of_each_signature_whether_it_verifies() {
+    let Some(snapshot) = recorded("recordings/pv34/snapshot.v2") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let all = inspected(folder.path(), &[snapshot.to_str().unwrap()]);
+    let verdicts = all.iter().flat_map(|one| one["signatures"].as_array().unwrap()).map(|one| one["verdict"].clone());
+    assert!(verdicts.clone().count() > 50 && verdicts.clone().all(|verdict| verdict == "verifies"));
+    assert!(all.iter().all(|one| one["signable"] == true && !one["fields"].as_array().unwrap().is_empty()));
+
+    // Alone, a transaction may be signed by a key that only the topology knows; one bit more, and it is nobody's.
+    let (_, items) = canton_topology::snapshot::read(&std::fs::read(&snapshot).unwrap()).unwrap();
+    let is_certificate = |code| code == canton_topology::mapping::Code::SynchronizerTrustCertificate;
+    let item = items.iter().find(|item| is_certificate(item.transaction.transaction.mapping().code())).unwrap();
+    let path = folder.path().join("one");
+    std::fs::write(&path, item.transaction.encode_plain()).unwrap();
+    let alone = inspected(folder.path(), &[path.to_str().unwrap()]);
+    assert!(alone[0]["signatures"][0]["verdict"].as_str().unwrap().starts_with("not checked"));
+    let words = [path.to_str().unwrap(), "--state", snapshot.to_str().unwrap()];
+    let known = inspected(folder.path(), &words);
+    assert_eq!(known[0]["signatures"][0]["verdict"], "verifies");
+    let mut changed = item.transaction.encode_plain();
+    let signature = item.transaction.signatures[0].bytes();
+    let at = changed.windows(signature.len()).position(|window| window == signature).unwrap();
+    changed[at + 40] ^= 1;
+    std::fs::write(&path, changed).unwrap();
+    let wrong = inspected(folder.path(), &words);
+    assert!(wrong[0]["signatures"][0]["verdict"].as_str().unwrap().starts_with("does not verify"));
+}
+
+#[test]
+fn inspect_with_a_state_says_who_must_sign_and_what_canton_would_answer() {
+    use canton_topology::transaction::{Operation, Transaction};
+    let Some(snapshot) = recorded("recordings/pv34/genesis.v2") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, items) = canton_topology::snapshot::read(&std::fs::read(&snapshot).unwrap()).unwrap();
+    let is_definition = |code| code == canton_topology::mapping::Code::DecentralizedNamespaceDefinition;
+    let definition = items.iter().find(|item| is_definition(item.transaction.transaction.mapping().code())).unwrap();
+    let active = &definition.transaction.transaction;
+    let next = active.serial().next().unwrap();
+    let path = folder.path().join("next");
+    let authorization = |serial| {
+        let transaction = Transaction::build(Operation::AddReplace, serial, active.mapping());
+        std::fs::write(&path, hex::encode(transaction.bytes())).unwrap();
+        inspected(folder.path(), &[path.to_str().unwrap(), "--state", snapshot.to_str().unwrap()])[0]["authorization"]
+            .clone()
+    };
+    let unsigned = authorization(next);
+    assert_eq!(unsigned["ways-to-complete"].as_array().unwrap().len(), 3, "two of three owners: {unsigned}");
+    assert!(unsigned["must-sign"].as_str().unwrap().contains(active.mapping().namespace().as_str()));
+    assert_eq!(unsigned["rejection"], "NoDelegationFoundForKeys");
+    assert_eq!(
+        (&unsigned["error-code"], &unsigned["node-hides-it"]),
+        (&"TOPOLOGY_UNAUTHORIZED_TRANSACTION".into(), &true.into())
+    );
+    let skipping = authorization(next.next().unwrap());
+    assert_eq!(
+        (&skipping["rejection"], &skipping["error-code"]),
+        (&"SerialMismatch".into(), &"TOPOLOGY_SERIAL_MISMATCH".into())
+    );
+}
+
+#[test]
+fn inspect_takes_lists_and_shows_what_is_good_beside_what_is_bad() {
+    use base64::Engine as _;
+    let Some(snapshot) = recorded("recordings/pv34/genesis.v2") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, items) = canton_topology::snapshot::read(&std::fs::read(&snapshot).unwrap()).unwrap();
+    let signed = items.iter().map(|item| item.transaction.encode_wrapped());
+    let texts: Vec<String> = signed.map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes)).collect();
+    let (lines, json, bad) = (folder.path().join("lines"), folder.path().join("json"), folder.path().join("bad"));
+    std::fs::write(&lines, texts.join("\n")).unwrap();
+    std::fs::write(&json, serde_json::to_string(&texts).unwrap()).unwrap();
+    std::fs::write(&bad, [0x0a, 0x7f, 1, 2, 3]).unwrap();
+    let words = [lines.to_str().unwrap(), bad.to_str().unwrap(), json.to_str().unwrap()];
+    assert_eq!(inspected(folder.path(), &words).len(), 2 * items.len());
+    let told = refused(folder.path(), &[&["inspect"], words.as_slice()].concat());
+    assert!(told.contains("bad: no topology data") && told.contains("byte"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_in_a_long_file_is_named_by_row_field_and_byte() {
+    let Some(genesis) = recorded("fixtures/CN-genesis-state-20250410.gz") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken");
+    let tell = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        refused(folder.path(), &["inspect", path.to_str().unwrap()])
+    };
+    let packed = std::fs::read(&genesis).unwrap();
+    assert!(tell(&packed[..packed.len() / 2]).contains("gzip is broken or cut short"));
+    let mut plain = unpacked(&genesis);
+    assert!(tell(&plain[..plain.len() / 2]).contains("cut short: the length reaches beyond the end"));
+    // A length in the middle of the file.
+    let (_, items) = canton_topology::snapshot::read(&plain).unwrap();
+    let transaction = items[2000].transaction.transaction.bytes();
+    let at = plain.windows(transaction.len()).position(|window| window == transaction).unwrap();
+    plain[at + 1] = 0xff;
+    let told = tell(&plain);
+    assert!(told.contains("snapshot.items[2000].transaction") && told.contains("byte "), "{told}");
+    assert!(tell(b"").contains("is empty"));
+}
+
+#[test]
+fn the_audit_of_every_recorded_snapshot_finds_its_rows_rightly_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["recordings/pv34/snapshot.v1", "recordings/pv34/snapshot.v2", "recordings/pv34/genesis.v2"];
+    for name in
+        names.into_iter().chain(["recordings/pv35/genesis.v2", "fixtures/topology-snapshot-duplicate-signatures"])
+    {
+        let Some(path) = recorded(name) else { return };
+        let output = agent(folder.path(), &["audit", path.to_str().unwrap()], "");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && shown.contains("all rightly there"), "{name}: {shown}");
+    }
+    // An export of what stands today lacks what its rows build on, and the audit says so.
+    let Some(path) = recorded("fixtures/topology-snapshot-duplicate-signatures-3.4") else { return };
+    let output = agent(folder.path(), &["audit", path.to_str().unwrap()], "");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        shown.contains("MissingSynchronizerParameters") && shown.contains("this is not the whole history"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_audit_notices_a_row_that_ends_too_early_or_never() {
+    use canton_topology::{Timestamp, snapshot};
+    let Some(path) = recorded("recordings/pv34/snapshot.v2") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (format, items) = snapshot::read(&std::fs::read(&path).unwrap()).unwrap();
+    let ended = items.iter().position(|item| item.valid_until.is_some()).unwrap();
+    let open = items.iter().position(|item| item.valid_until.is_none()).unwrap();
+    for (row, until) in [(ended, None), (open, Some(Timestamp(1)))] {
+        let mut changed = items.clone();
+        changed[row].valid_until = until;
+        let path = folder.path().join("changed");
+        std::fs::write(&path, snapshot::write(format, &changed)).unwrap();
+        let output = agent(folder.path(), &["audit", path.to_str().unwrap(), "--json"], "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let audit: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(audit["wrong"][0]["row"].as_u64(), Some(row as u64), "{text}");
+    }
 }
 
 #[test]

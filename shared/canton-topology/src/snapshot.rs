@@ -76,12 +76,10 @@ pub fn read_on(threads: usize, bytes: &[u8]) -> Result<(Format, Vec<Item>), Deco
     }
 }
 
-/// A V1 file begins with the tag of field 1 and a length that reaches to within a version field of the end.
+/// A V1 file begins with the tag of field 1. A V2 file would begin so only if its first item were ten bytes long, which is
+/// too short for one.
 fn looks_like_v1(bytes: &[u8]) -> bool {
-    let Some((0x0a, rest)) = bytes.split_first() else { return false };
-    let Some((length, used)) = varint(rest) else { return false };
-    let behind = rest.len() - used;
-    usize::try_from(length).is_ok_and(|length| length <= behind && behind - length <= 2)
+    bytes.first() == Some(&0x0a)
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {

@@ -1,53 +1,182 @@
 //! `audit`: a whole exported history, judged again as Canton judged it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::IsTerminal as _,
+    path::PathBuf,
+};
 
 use anyhow::{Context as _, bail};
 use canton_topology::{
+    Timestamp,
     id::PhysicalSynchronizerId,
     judge::{Verdict, Verifier, replay},
-    mapping::{Code, Mapping},
+    mapping::{Code, Mapping, Restriction},
+    show::{escaped, moment},
     snapshot::{self, Item},
-    state::{State, StaticParameters},
+    state::{Row, State, StaticParameters},
+    transaction::Serial,
 };
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{
     End,
     arguments::Audit,
-    inspect,
+    inspect::input::read_any,
     print::{self, Form},
 };
 
 pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
-    let bytes = inspect::read_any(&audit.snapshot)?;
     let name = || audit.snapshot.display().to_string();
-    let (format, items) = snapshot::read(&bytes).with_context(name)?;
+    let said = |text: &'static str| progress(text, form);
+    let bytes = read_any(&audit.snapshot)?;
+    let spinner = said("reading");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (format, items) = snapshot::read_on(threads, &bytes).with_context(name)?;
     let synchronizer = synchronizer(audit.synchronizer.as_ref(), &items).with_context(name)?;
+    spinner.set_message("verifying signatures");
+    let mut verifier = Verifier::ahead(&items, threads);
+    spinner.set_message("judging");
     let mut state = State::new(synchronizer, StaticParameters::default());
-    let verdicts = replay(&mut state, &mut Verifier::default(), &items);
-    let wrong: Vec<Value> = items
+    let verdicts = replay(&mut state, &mut verifier, &items);
+    spinner.finish_and_clear();
+    let mut wrong: Vec<Value> = items
         .iter()
         .zip(&verdicts)
         .enumerate()
         .filter_map(|(row, (item, verdict))| wrong(row, item, verdict))
         .collect();
+    wrong.extend(ends(&items, &verdicts, &state));
     let signatures: usize = items.iter().map(|item| item.transaction.distinct_signatures().len()).sum();
     let value = json!({
         "format": format!("{format:?}"),
         "rows": items.len(),
         "signatures": signatures,
         "wrong": wrong,
+        "begins-late": late(&items),
         "active-by-kind": by_kind(&state),
         "open-proposals": state.proposals().count(),
         "decentralized-namespaces": definitions(&state),
+        "delegations": delegations(&state),
         "dangling-keys": dangling(&state),
     });
-    print::value("judged again, row by row", &value, form)?;
+    match form {
+        Form::Words => words(&value),
+        Form::Json | Form::Field(_) => print::value("", &value, form)?,
+    }
     if !wrong.is_empty() {
         bail!("{} of {} rows are not rightly there", wrong.len(), items.len());
     }
     Ok(End::Done)
+}
+
+fn progress(text: &'static str, form: &Form) -> ProgressBar {
+    if *form != Form::Words || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(text);
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
+}
+
+/// The summary for people: counts first.
+fn words(value: &Value) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), escaped);
+    let list = |name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let wrong = list("wrong");
+    let verdict = if wrong.is_empty() { "all rightly there".to_owned() } else { format!("{} WRONG", wrong.len()) };
+    print::line(&format!("{} rows, {} signatures, judged again: {verdict}", value["rows"], value["signatures"]));
+    for one in &wrong {
+        let (row, mapping, reason) = (&one["row"], text(&one["mapping"]), text(&one["reason"]));
+        print::line(&format!("  row {row} {mapping} {}: {reason}", text(&one["hash"])));
+    }
+    let late = list("begins-late");
+    if !late.is_empty() {
+        print::line(&format!("{} chains begin in the middle: this is not the whole history", late.len()));
+        late.iter().for_each(|one| {
+            print::line(&format!(
+                "  {} begins with serial {} (row {})",
+                text(&one["mapping"]),
+                one["serial"],
+                one["row"]
+            ));
+        });
+    }
+    print::line("active mappings");
+    for (kind, count) in value["active-by-kind"].as_object().into_iter().flatten() {
+        print::line(&format!("  {:>7} {kind}", count.to_string()));
+    }
+    print::line(&format!("{} open proposals", value["open-proposals"]));
+    for namespace in list("decentralized-namespaces") {
+        let owners = namespace["owners"].as_array().cloned().unwrap_or_default();
+        let (id, threshold) = (text(&namespace["namespace"]), &namespace["threshold"]);
+        print::line(&format!("decentralized namespace {id}: {threshold} of {}", owners.len()));
+        for owner in owners {
+            let root = if owner["has-root"] == true { "" } else { "  WITHOUT A ROOT: it can sign nothing" };
+            print::line(&format!("  owner {}{root}", text(&owner["namespace"])));
+        }
+    }
+    let delegations = list("delegations");
+    print::line(&format!("{} delegations besides roots", delegations.len()));
+    for one in &delegations {
+        print::line(&format!("  {} -> {}: {}", text(&one["namespace"]), text(&one["key"]), text(&one["may-sign"])));
+    }
+    let dangling = list("dangling-keys");
+    print::line(&format!("{} dangling keys, which may sign nothing", dangling.len()));
+    for one in &dangling {
+        print::line(&format!("  {} -> {}", text(&one["namespace"]), text(&one["key"])));
+    }
+}
+
+/// Rows that end otherwise than the replay has it: a row ends when another one takes its place.
+fn ends(items: &[Item], verdicts: &[Verdict], state: &State) -> Vec<Value> {
+    let accepted = items.iter().zip(verdicts).enumerate();
+    let accepted = accepted.filter(|(_, (_, verdict))| !matches!(verdict, Verdict::Rejected(_)));
+    let differs = |((row, (item, _)), stored): ((usize, (&Item, &Verdict)), &Row)| {
+        let (found, expected) = (item.valid_until, stored.valid_until);
+        let said = |until: Option<Timestamp>| {
+            until.map_or_else(|| "open".to_owned(), |time| format!("ended {}", moment(time)))
+        };
+        (found != expected).then(|| {
+            described(row, item, format!("it is {}, and by the rows after it {}", said(found), said(expected)))
+        })
+    };
+    accepted.zip(state.rows()).filter_map(differs).collect()
+}
+
+/// Chains whose first row here is not their first: what it builds on is not in the file.
+fn late(items: &[Item]) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    let first = items.iter().enumerate().filter(|(_, item)| seen.insert(item.transaction.transaction.unique_key()));
+    let late = first.filter(|(_, item)| item.transaction.transaction.serial() > Serial::FIRST);
+    late.map(|(row, item)| {
+        let transaction = &item.transaction.transaction;
+        json!({ "row": row, "mapping": transaction.mapping().code().name(), "serial": transaction.serial().get() })
+    })
+    .collect()
+}
+
+fn delegations(state: &State) -> Vec<Value> {
+    let rows = state.of_kind(Code::NamespaceDelegation);
+    let others = rows.filter_map(|row| match row.transaction.mapping() {
+        Mapping::NamespaceDelegation(delegation) if !delegation.is_root() => Some(delegation),
+        _ => None,
+    });
+    others
+        .map(|delegation| {
+            let may_sign = match &delegation.restriction {
+                Restriction::All => "every mapping".to_owned(),
+                Restriction::AllButNamespaceDelegations => "every mapping but namespace delegations".to_owned(),
+                Restriction::Specific(codes) => codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", "),
+            };
+            json!({
+                "namespace": delegation.namespace.to_string(),
+                "key": delegation.target.fingerprint().to_string(),
+                "may-sign": may_sign,
+            })
+        })
+        .collect()
 }
 
 /// The topology that a snapshot leaves.
@@ -56,9 +185,10 @@ pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
 /// Where it does not read, or a row of it is not one that Canton accepts.
 pub fn state_of(path: &PathBuf) -> anyhow::Result<State> {
     let name = || path.display().to_string();
-    let (_, items) = snapshot::read(&inspect::read_any(path)?).with_context(name)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (_, items) = snapshot::read_on(threads, &read_any(path)?).with_context(name)?;
     let mut state = State::new(synchronizer(None, &items).with_context(name)?, StaticParameters::default());
-    let verdicts = replay(&mut state, &mut Verifier::default(), &items);
+    let verdicts = replay(&mut state, &mut Verifier::ahead(&items, threads), &items);
     match items.iter().zip(&verdicts).enumerate().find_map(|(row, (item, verdict))| wrong(row, item, verdict)) {
         Some(wrong) => bail!("{}: {wrong}", path.display()),
         None => Ok(state),
@@ -88,10 +218,13 @@ fn wrong(row: usize, item: &Item, verdict: &Verdict) -> Option<Value> {
         }
         Verdict::Active { .. } | Verdict::Proposal { .. } => return None,
     };
+    Some(described(row, item, reason))
+}
+
+fn described(row: usize, item: &Item, reason: String) -> Value {
     let transaction = &item.transaction.transaction;
-    Some(
-        json!({ "row": row, "hash": transaction.hash().to_string(), "mapping": transaction.mapping().code().name(), "reason": reason }),
-    )
+    let (hash, mapping) = (transaction.hash().to_string(), transaction.mapping().code().name());
+    json!({ "row": row, "hash": hash, "mapping": mapping, "reason": reason })
 }
 
 fn by_kind(state: &State) -> BTreeMap<&'static str, usize> {

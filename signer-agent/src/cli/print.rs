@@ -122,13 +122,17 @@ pub fn transaction(value: &Value) {
         line(&format!("  {} = {}", leaf(&field["path"]), leaf(&field["value"])));
     }
     for signature in value["signatures"].as_array().into_iter().flatten() {
-        line(&format!("  signed by {} ({})", leaf(&signature["signed-by"]), leaf(&signature["algorithm"])));
+        let (key, verdict) = (leaf(&signature["signed-by"]), leaf(&signature["verdict"]));
+        line(&format!("  signed by {key} ({}): {verdict}", leaf(&signature["algorithm"])));
     }
     if value["authorization"].is_object() {
         line("  authorization:");
         tree(&value["authorization"], 2);
     }
+    if value["signable"] == true {
+        line("  signable: every byte is shown");
+    }
     for place in value["not-shown"].as_array().into_iter().flatten() {
-        line(&format!("  NOT SHOWN, a signer refuses: {}", leaf(place)));
+        line(&format!("  NOT SIGNABLE, Canton takes it and does not say: {}", leaf(place)));
     }
 }

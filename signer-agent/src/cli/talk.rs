@@ -108,7 +108,7 @@ fn propose(propose: &Propose) -> anyhow::Result<Request> {
             (Wanted::ChangeThresholds { of, owners: *owners, confirmations: *confirmations, keys: *keys }, why)
         }
         Propose::Raw { files, why } => {
-            let read = |path| inspect::read_any(path).map(hex::encode);
+            let read = |path| inspect::input::read_any(path).map(hex::encode);
             (Wanted::Raw { transactions: files.iter().map(read).collect::<anyhow::Result<_>>()? }, why)
         }
     };
