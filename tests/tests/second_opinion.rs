@@ -20,6 +20,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -44,7 +45,12 @@ const FORGOTTEN: [&str; 5] = [
 const RENAMED: [(&str, &str); 2] = [("valid_from_inclusive", "valid_from"), ("valid_until_exclusive", "valid_until")];
 
 /// The package, installed; `None`, and one line that says why, where it cannot be.
-fn package() -> Option<PathBuf> {
+fn package() -> Option<&'static Path> {
+    static PACKAGE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PACKAGE.get_or_init(install).as_deref()
+}
+
+fn install() -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("npm");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("second-opinion");
     std::fs::create_dir_all(&folder).unwrap();
@@ -53,15 +59,15 @@ fn package() -> Option<PathBuf> {
     for name in ["package.json", "package-lock.json", "second-opinion.js"] {
         std::fs::copy(source.join(name), folder.join(name)).unwrap();
     }
-    if Command::new("node").arg("--version").output().is_err() {
-        println!("skipped: node is not installed, so Canton's JavaScript package gives no second opinion");
+    if !is_node_there() {
+        println!("skipped: no node of version 20 or later, so Canton's JavaScript package gives no second opinion");
         return None;
     }
     if !is_installed {
         let arguments = ["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--fetch-retries=1"];
         let result = Command::new("npm").args(arguments).current_dir(&folder).output();
         if !result.as_ref().is_ok_and(|output| output.status.success()) {
-            let why = result.map_or_else(|error| error.to_string(), |output| last_line(&output.stderr));
+            let why = result.map_or_else(|error| error.to_string(), |output| first_error(&output.stderr));
             println!("skipped: npm cannot install Canton's JavaScript package, so it gives no second opinion: {why}");
             return None;
         }
@@ -70,8 +76,15 @@ fn package() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn last_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).lines().rfind(|line| line.contains("error")).unwrap_or_default().to_owned()
+fn is_node_there() -> bool {
+    let Ok(output) = Command::new("node").arg("--version").output() else { return false };
+    let version = String::from_utf8_lossy(&output.stdout).into_owned();
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 20)
+}
+
+fn first_error(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).lines().find(|line| line.contains("error")).unwrap_or_default().to_owned()
 }
 
 fn ask(folder: &Path, questions: &[Value]) -> Vec<Value> {
@@ -104,7 +117,7 @@ fn every_transaction_hashes_and_every_signable_one_reads_as_in_cantons_javascrip
     let questions: Vec<Value> = transactions.iter().map(question).collect();
     let mut differences = Vec::new();
     let (mut signable, mut rewritten) = (0, 0);
-    for (transaction, answer) in transactions.iter().zip(ask(&folder, &questions)) {
+    for (transaction, answer) in transactions.iter().zip(ask(folder, &questions)) {
         let mut differs = |what: String| differences.push(format!("{transaction:?}: {what}"));
         if answer["hash"] != transaction.hash().to_string() {
             differs(format!("hash {}", answer["hash"]));
@@ -143,12 +156,12 @@ fn one_hash_of_several_transactions_is_cantons_javascripts() {
         .collect();
     let question =
         |set: &Vec<TransactionHash>| json!({ "hashes": set.iter().map(ToString::to_string).collect::<Vec<_>>() });
-    for (set, answer) in sets.iter().zip(ask(&folder, &sets.iter().map(question).collect::<Vec<_>>())) {
+    for (set, answer) in sets.iter().zip(ask(folder, &sets.iter().map(question).collect::<Vec<_>>())) {
         assert_eq!(answer["hash"], MultiHash::of(set).to_string(), "{} hashes", set.len());
     }
     // The package counts a repeated hash twice; Canton hashes a set.
     let twice = vec![hashes[0], hashes[0]];
-    assert_ne!(ask(&folder, &[question(&twice)])[0]["hash"], MultiHash::of(&twice).to_string());
+    assert_ne!(ask(folder, &[question(&twice)])[0]["hash"], MultiHash::of(&twice).to_string());
 }
 
 /// In the wrapper of version 30.
