@@ -8,6 +8,7 @@ use canton_topology::{
     Timestamp,
     id::{ParticipantId, PhysicalSynchronizerId},
     mapping::{Duration, Mapping},
+    show,
     signature::Signature,
     transaction::Transaction,
 };
@@ -142,6 +143,23 @@ fn encryption_keys_must_be_keys() {
     assert_eq!(encryption(4, RSA_2048_SPKI, 3), named("UnrecognizedEnum", "key_spec"));
     let cut = &RSA_2048_SPKI[..RSA_2048_SPKI.len() - 2];
     assert_eq!(encryption(4, cut, 2), no_key);
+}
+
+#[test]
+fn an_encryption_keys_old_scheme_is_shown_by_cantons_name() {
+    let member = field(1, format!("PAR::p::{NAMESPACE}").as_bytes());
+    for (scheme, name) in [
+        (1, "ECIES_P256_HKDF_HMAC_SHA256_AES128GCM"),
+        (2, "ECIES_P256_HMAC_SHA256A_ES128CBC"),
+        (3, "RSA2048_OAEP_SHA256"),
+    ] {
+        let spki = hex::decode(RSA_2048_SPKI).unwrap();
+        let key = joined(&[number(2, 4), field(3, &spki), number(4, scheme), number(5, 2)]);
+        let message = joined(&[member.clone(), field(2, &field(2, &key))]);
+        let read = Transaction::parse(&wrapped(&transaction(&mapping(4, &message)))).unwrap();
+        let lines = show::transaction(&read);
+        assert_eq!(lines.iter().find(|line| line.path.ends_with(".scheme")).unwrap().value, name);
+    }
 }
 
 #[test]

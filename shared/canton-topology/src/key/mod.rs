@@ -45,15 +45,14 @@ pub(crate) static ENCRYPTION_PUBLIC_KEY: Schema = Schema {
         Field::retired(1, "id_retired"),
         Field::one(2, "format", Kind::Enum(&KEY_FORMATS)),
         Field::one(3, "public_key", Kind::Bytes),
-        Field::one(
-            4,
-            "scheme",
-            Kind::Enum(&[(1, "ECIES_P256_AES128GCM"), (2, "ECIES_P256_AES128CBC"), (3, "RSA2048")]),
-        ),
+        Field::one(4, "scheme", Kind::Enum(&ENCRYPTION_SCHEMES)),
         Field::one(5, "key_spec", Kind::Enum(&[(1, "EC_P256"), (2, "RSA_2048")])),
     ],
 };
 
+// The second name is misspelt in Canton.
+static ENCRYPTION_SCHEMES: [(i32, &str); 3] =
+    [(1, "ECIES_P256_HKDF_HMAC_SHA256_AES128GCM"), (2, "ECIES_P256_HMAC_SHA256A_ES128CBC"), (3, "RSA2048_OAEP_SHA256")];
 static KEY_FORMATS: [(i32, &str); 5] = [
     (2, "DER"),
     (3, "RAW"),
