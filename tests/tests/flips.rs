@@ -1,35 +1,20 @@
 //! One bit of MainNet's genesis state changed, anywhere in a transaction or a signature: nobody counts it any more.
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    io::Read as _,
-    path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use canton_topology::{
     id::PhysicalSynchronizerId,
     judge::{Time, Verdict, Verifier, fold_batch},
     mapping::{Code, Mapping},
     signature::Signature,
-    snapshot::{self, Item},
+    snapshot::Item,
     state::{State, StaticParameters},
     transaction::{SignedTransaction, Transaction},
 };
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-
-/// The rows of MainNet's genesis state; `None`, and one line that says so, where they are not beside the project.
-fn genesis() -> Option<Vec<Item>> {
-    let name = "../../shared/canton/fixtures/CN-genesis-state-20250410.gz";
-    let Ok(file) = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)) else {
-        println!("skipped: {name} is not beside the project");
-        return None;
-    };
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    Some(snapshot::read(&bytes).unwrap().1)
-}
+use tests::recorded::genesis;
 
 fn empty(items: &[Item]) -> State {
     let found = items.iter().find_map(|item| match item.transaction.transaction.mapping() {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use canton_sandbox::genesis::NodeKey;
 use canton_topology::{
     Timestamp,
+    completing::{Completing, Helper, completing_sets},
     hash::UniqueKey,
     id::decentralized_namespace,
     id::{Fingerprint, Member, MemberKind, Namespace, PartyId, PhysicalSynchronizerId, UniqueIdentifier},
@@ -44,6 +45,7 @@ struct Walk {
 struct Tally {
     active: usize,
     proposals: usize,
+    planned: usize,
     rejected: BTreeMap<&'static str, usize>,
 }
 
@@ -166,6 +168,9 @@ impl Walk {
         for _ in 0..steps {
             let signed = self.step();
             self.past.push(signed.clone());
+            if self.random.gen_bool(0.1) {
+                tally.planned += self.hold_plan(&signed.transaction);
+            }
             let before = self.state.clone();
             self.clock += 1;
             let time = Time { sequenced: Timestamp(self.clock), effective: Timestamp(self.clock) };
@@ -178,6 +183,53 @@ impl Walk {
                 Verdict::Rejected(rejection) => *tally.rejected.entry(rejection.name()).or_default() += 1,
             }
         }
+    }
+
+    /// Holds the planner's smallest sets against every subset of the keys by the naive rule; says how many sets there were.
+    fn hold_plan(&self, transaction: &Transaction) -> usize {
+        let state = &self.state;
+        let keys: Vec<Fingerprint> = self.keys.iter().chain([&self.node_key]).map(NodeKey::fingerprint).collect();
+        let nobody = BTreeSet::new();
+        let Completing { sets, more } = completing_sets(state, transaction, &nobody);
+        assert!(!more);
+        let code = transaction.mapping().code();
+        let able = |helper: &Helper| -> BTreeSet<Fingerprint> {
+            match helper {
+                Helper::Owner(owner) => state.keys_of(owner, code).into_keys().collect(),
+                Helper::Key(key) => [key.clone()].into(),
+            }
+        };
+        let is_met = |signers: &BTreeSet<Fingerprint>| naive::is_met(state, transaction, signers);
+        let owners: Vec<Namespace> = self.keys.iter().map(NodeKey::namespace).collect();
+        let each_speaks_for_one = keys
+            .iter()
+            .all(|key| owners.iter().filter(|owner| state.keys_of(owner, code).contains_key(key)).count() <= 1);
+        for set in &sets {
+            // Sufficient, whichever of its keys each owner takes.
+            let ways = set.iter().fold(vec![BTreeSet::new()], |ways: Vec<BTreeSet<Fingerprint>>, helper| {
+                let with = |way: &BTreeSet<Fingerprint>| {
+                    let way = way.clone();
+                    able(helper).into_iter().map(move |key| way.iter().cloned().chain([key]).collect())
+                };
+                ways.iter().flat_map(with).collect()
+            });
+            for way in &ways {
+                assert!(is_met(way), "{transaction:?}: {set:?} by {way:?}");
+            }
+            // Without a superfluous member; a key that speaks for several owners can make one superfluous all the same.
+            for helper in set.iter().filter(|_| each_speaks_for_one) {
+                let less: BTreeSet<Fingerprint> = set.iter().filter(|other| *other != helper).flat_map(able).collect();
+                assert!(!is_met(&less), "{transaction:?}: {helper:?} of {set:?} is not needed");
+            }
+        }
+        // Complete: whoever suffices fills one of the sets.
+        for bits in 0..1_u32 << keys.len() {
+            let chosen = keys.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+            let signers: BTreeSet<Fingerprint> = chosen.map(|(_, key)| key.clone()).collect();
+            let fills = |set: &BTreeSet<Helper>| set.iter().all(|helper| !able(helper).is_disjoint(&signers));
+            assert!(!is_met(&signers) || sets.iter().any(fills), "{transaction:?}: {signers:?} fill none of {sets:?}");
+        }
+        sets.len()
     }
 
     fn hold(&mut self, before: &State, signed: &SignedTransaction, verdict: &Verdict) {

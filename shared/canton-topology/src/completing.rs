@@ -6,8 +6,8 @@ use crate::{
     authorization::{Needed, Requirement},
     id::{Fingerprint, Namespace},
     judge::speakers,
-    planner::{first_root, lacking_owners, required},
-    state::State,
+    planner::{first_root, is_root_alone, lacking_owners, required},
+    state::{State, root_delegation},
     transaction::Transaction,
 };
 
@@ -39,8 +39,18 @@ pub fn completing_sets(state: &State, transaction: &Transaction, signers: &BTree
         let set = if signers.contains(&fingerprint) { BTreeSet::new() } else { [Helper::Key(fingerprint)].into() };
         return Completing { sets: [set].into(), more: false };
     }
+    if is_root_alone(transaction, signers) {
+        return Completing { sets: [BTreeSet::new()].into(), more: false };
+    }
     let mut search = Search { state, transaction, signers, more: false };
-    let sets = search.formula(&required(state, transaction));
+    let mut sets = search.formula(&required(state, transaction));
+    // Where nobody has signed, the root key alone may publish its root again, even one that was broken.
+    if let Some(root) = root_delegation(transaction).filter(|_| signers.is_empty()) {
+        let key = root.target.fingerprint();
+        if !state.keys_of(&root.namespace, transaction.mapping().code()).contains_key(&key) {
+            sets.insert([Helper::Key(key)].into());
+        }
+    }
     Completing { sets, more: search.more }
 }
 

@@ -47,6 +47,10 @@ pub fn assess(state: &State, transaction: &Transaction, signers: &BTreeSet<Finge
         let missing = Needed { namespaces: BTreeSet::new(), keys };
         return Assessment { requirement, satisfied: signed, missing, superfluous: others };
     }
+    if is_root_alone(transaction, signers) {
+        let (missing, superfluous) = (Needed::default(), BTreeSet::new());
+        return Assessment { requirement, satisfied: true, missing, superfluous };
+    }
     let roles = Roles::of(state, transaction, previous(state, transaction), signers);
     let useful = |key: &&Fingerprint| roles.by_namespace.contains_key(*key) || roles.by_possession.contains_key(*key);
     let superfluous = signers.iter().filter(|key| !useful(key)).cloned().collect();
@@ -60,6 +64,12 @@ pub(crate) fn first_root<'a>(state: &State, transaction: &'a Transaction) -> Opt
     state.active(&transaction.unique_key()).is_none().then_some(&root.target)
 }
 
+/// Whether these signers are the root key of a root delegation and nobody else: its word stands whatever else does.
+pub(crate) fn is_root_alone(transaction: &Transaction, signers: &BTreeSet<Fingerprint>) -> bool {
+    root_delegation(transaction)
+        .is_some_and(|root| signers.len() == 1 && signers.contains(root.target.fingerprint_ref()))
+}
+
 /// Which of these keys would count for the transaction, each with the key by which it would be verified.
 pub fn permissible(
     state: &State,
@@ -71,7 +81,15 @@ pub fn permissible(
         return taken.then(|| (root.fingerprint(), root.clone())).into_iter().collect();
     }
     let roles = Roles::of(state, transaction, previous(state, transaction), candidates);
-    roles.by_possession.into_iter().chain(roles.by_namespace).collect()
+    let counting: BTreeMap<Fingerprint, SigningPublicKey> =
+        roles.by_possession.into_iter().chain(roles.by_namespace).collect();
+    // A root that was broken is mended by the root key, which counts for nothing unless it is alone.
+    match root_delegation(transaction).map(|root| &root.target) {
+        Some(root) if candidates.contains(root.fingerprint_ref()) && !counting.contains_key(root.fingerprint_ref()) => {
+            [(root.fingerprint(), root.clone())].into()
+        }
+        Some(_) | None => counting,
+    }
 }
 
 /// Owners of a namespace who have not agreed, and how many of them it takes. A plain namespace is its own only owner.
