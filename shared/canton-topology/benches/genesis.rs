@@ -98,16 +98,8 @@ fn two_threads(bytes: &[u8]) {
 
 /// Each signature with its key, found once.
 fn signatures(items: &[Item]) -> Vec<(SignatureOver, SigningPublicKey)> {
-    let mut keys: HashMap<Fingerprint, SigningPublicKey> = HashMap::new();
-    for item in items {
-        let mapping = item.transaction.transaction.mapping();
-        if let Mapping::NamespaceDelegation(delegation) = mapping {
-            keys.insert(delegation.target.fingerprint(), delegation.target.clone());
-        }
-        for key in mapping.mapped_signing_keys() {
-            keys.insert(key.fingerprint(), key.clone());
-        }
-    }
+    let named = items.iter().flat_map(|item| item.transaction.transaction.mapping().signing_keys());
+    let keys: HashMap<Fingerprint, SigningPublicKey> = named.map(|key| (key.fingerprint(), key.clone())).collect();
     let all = items.iter().flat_map(|item| item.transaction.distinct_signatures());
     all.map(|over| {
         let key = keys[over.signature.signed_by()].clone();

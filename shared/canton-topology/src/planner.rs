@@ -149,14 +149,9 @@ impl State {
 
     /// The signing key of that name, wherever topology or these transactions mention it.
     pub fn signing_key(&self, fingerprint: &Fingerprint, transactions: &[Transaction]) -> Option<SigningPublicKey> {
-        fn named<'a>(mapping: &'a Mapping, fingerprint: &Fingerprint) -> Option<&'a SigningPublicKey> {
-            match mapping {
-                Mapping::NamespaceDelegation(m) if m.target.fingerprint_ref() == fingerprint => Some(&m.target),
-                _ => mapping.mapped_signing_keys().into_iter().find(|key| key.fingerprint_ref() == fingerprint),
-            }
-        }
         let offered = transactions.iter().map(Transaction::mapping);
         let active = self.actives().map(|row| row.transaction.mapping());
-        offered.chain(active).find_map(|mapping| named(mapping, fingerprint)).cloned()
+        let mut named = offered.chain(active).flat_map(Mapping::signing_keys);
+        named.find(|key| key.fingerprint_ref() == fingerprint).cloned()
     }
 }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, hash_map::Entry};
 use crate::{
     id::Fingerprint,
     key::SigningPublicKey,
-    mapping::Mapping,
     signature::{
         CurveKey, SignatureError,
         batch::{self, Candidate},
@@ -82,14 +81,8 @@ impl Verifier {
     pub fn ahead(items: &[Item], threads: usize) -> Self {
         let mut keys: HashMap<&Fingerprint, &SigningPublicKey> = HashMap::new();
         for item in items {
-            let mapping = item.transaction.transaction.mapping();
-            let delegated = match mapping {
-                Mapping::NamespaceDelegation(delegation) => Some(&delegation.target),
-                _ => None,
-            };
-            for key in mapping.mapped_signing_keys().into_iter().chain(delegated) {
-                keys.insert(key.fingerprint_ref(), key);
-            }
+            let named = item.transaction.transaction.mapping().signing_keys();
+            keys.extend(named.into_iter().map(|key| (key.fingerprint_ref(), key)));
         }
         let all: Vec<SignatureOver> = items.iter().flat_map(|item| item.transaction.distinct_signatures()).collect();
         let keys = &keys;

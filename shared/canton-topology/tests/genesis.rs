@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use canton_topology::{
     id::Fingerprint,
     key::SigningPublicKey,
-    mapping::{Code, Mapping},
+    mapping::Code,
     snapshot::{self, Format},
     transaction::Transaction,
 };
@@ -27,14 +27,8 @@ const FILES: [(&str, Format); 7] = [
 fn every_transaction_of_mainnets_genesis_reads_and_every_signature_verifies() {
     let Some(items) = fixture::genesis() else { return };
     assert_eq!(items.len(), 3565);
-    let mut keys: HashMap<Fingerprint, SigningPublicKey> = HashMap::new();
-    for item in &items {
-        let mapping = item.transaction.transaction.mapping();
-        if let Mapping::NamespaceDelegation(delegation) = mapping {
-            keys.insert(delegation.target.fingerprint(), delegation.target.clone());
-        }
-        keys.extend(mapping.mapped_signing_keys().into_iter().map(|key| (key.fingerprint(), key.clone())));
-    }
+    let named = items.iter().flat_map(|item| item.transaction.transaction.mapping().signing_keys());
+    let keys: HashMap<Fingerprint, SigningPublicKey> = named.map(|key| (key.fingerprint(), key.clone())).collect();
     let mut verified = 0;
     for item in &items {
         for signed in item.transaction.distinct_signatures() {

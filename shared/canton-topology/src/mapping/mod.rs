@@ -246,6 +246,14 @@ impl Mapping {
         }
     }
 
+    /// Every signing key that stands in the mapping: the one that it delegates to, or those that it maps.
+    pub fn signing_keys(&self) -> Vec<&SigningPublicKey> {
+        match self {
+            Self::NamespaceDelegation(delegation) => vec![&delegation.target],
+            other => other.mapped_signing_keys(),
+        }
+    }
+
     /// Reads the message `TopologyMapping`, as leniently as Canton does.
     ///
     /// # Errors

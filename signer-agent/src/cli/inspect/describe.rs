@@ -22,17 +22,8 @@ impl Keys {
     pub fn of(entries: &[Entry], state: Option<&State>) -> Self {
         let offered = entries.iter().map(|entry| entry.signed.transaction.mapping());
         let active = state.into_iter().flat_map(State::actives).map(|row| row.transaction.mapping());
-        let mut keys = HashMap::new();
-        for mapping in active.chain(offered) {
-            let delegated = match mapping {
-                Mapping::NamespaceDelegation(delegation) => Some(&delegation.target),
-                _ => None,
-            };
-            for key in mapping.mapped_signing_keys().into_iter().chain(delegated) {
-                keys.insert(key.fingerprint(), key.clone());
-            }
-        }
-        Self(keys)
+        let named = active.chain(offered).flat_map(Mapping::signing_keys);
+        Self(named.map(|key| (key.fingerprint(), key.clone())).collect())
     }
 
     fn verdict(&self, over: &SignatureOver) -> String {
