@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use canton_client::access::Access;
 use canton_topology::id::SynchronizerId;
 use serde::Deserialize;
 use thiserror::Error;
@@ -42,6 +43,8 @@ pub struct ParticipantConfig {
     pub poll: Duration,
     /// Longest call.
     pub timeout: Duration,
+    /// How it lets us in.
+    pub access: Access,
 }
 
 /// Why a configuration is refused.
@@ -97,6 +100,8 @@ struct FileParticipant {
     poll_ms: u64,
     #[serde(default = "timeout_ms")]
     timeout_ms: u64,
+    #[serde(default)]
+    access: Access,
 }
 
 fn invitation_hours() -> u64 {
@@ -144,6 +149,7 @@ impl Config {
             if (min..=max).contains(&found) { Ok(found) } else { Err(field(name, reason)) }
         };
         let hours = in_range("invitation_hours", file.invitation_hours, 1, 24 * 365)?;
+        let beside = path.parent().unwrap_or(Path::new("."));
         let participant = file.participant.map(|participant| {
             Ok(ParticipantConfig {
                 address: participant.address,
@@ -155,9 +161,9 @@ impl Config {
                     100,
                     600_000,
                 )?),
+                access: participant.access.beside(beside),
             })
         });
-        let beside = path.parent().unwrap_or(Path::new("."));
         Ok(Self {
             data: beside.join(file.data),
             listen: file.listen,

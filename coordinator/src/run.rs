@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use canton_client::{
-    error::NodeError,
+    access::AccessError,
     participant::{Options as ParticipantOptions, Participant},
 };
 use protocol::{plan::Planner, statement::SignStatements as _};
@@ -86,7 +86,7 @@ pub enum RunError {
     },
     /// The participant's address is not one.
     #[error("field participant.address: {0}")]
-    Participant(NodeError),
+    Participant(AccessError),
     /// The store or the mind ended by itself.
     #[error("{0} has ended by itself; the log says why. What was acknowledged is stored: start again")]
     Ended(&'static str),
@@ -138,7 +138,8 @@ pub async fn start(options: Options) -> Result<Running, RunError> {
 
 fn connect(config: &Config) -> Result<Option<Arc<dyn Node>>, RunError> {
     let Some(wanted) = &config.participant else { return Ok(None) };
-    let options = ParticipantOptions { address: wanted.address.clone(), timeout: wanted.timeout };
+    let options =
+        ParticipantOptions { address: wanted.address.clone(), timeout: wanted.timeout, access: wanted.access.clone() };
     let participant = Participant::new(&options).map_err(RunError::Participant)?;
     Ok(Some(Arc::new(Connected { participant, synchronizer: wanted.synchronizer.clone() })))
 }

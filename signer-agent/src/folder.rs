@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use canton_client::access::Access;
 use canton_topology::id::SynchronizerId;
 use protocol::{
     api::Base64,
@@ -63,6 +64,13 @@ pub struct Config {
     pub synchronizer: SynchronizerId,
     /// The admin API of the owner's participant, such as `http://127.0.0.1:5002`.
     pub participant: String,
+    /// How that participant lets the agent in.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub participant_access: Access,
+}
+
+fn is_open(access: &Access) -> bool {
+    *access == Access::default()
 }
 
 /// What enrolment left behind.

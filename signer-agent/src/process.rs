@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use canton_client::participant::{Options, Participant};
+use canton_client::{
+    access::{Access, AccessError},
+    participant::{Options, Participant},
+};
 use canton_topology::{
     hash::TransactionHash,
     id::{Fingerprint, Namespace, ParticipantId},
@@ -66,7 +69,7 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     let (config, enrolment) = (folder.config()?, folder.enrolment()?);
     let journal = Journal::open(&folder.journal())?;
     let link = Link::new(&enrolment)?;
-    let node = Participant::new(&Options { address: config.participant.clone(), timeout: Duration::from_secs(10) })?;
+    let node = participant(&config.participant, &config.participant_access)?;
     let identity = keys.identity();
     let me = Me {
         owner: Namespace::from(keys.namespace_key().fingerprint()),
@@ -322,11 +325,15 @@ async fn read_topology(
     Ok(Some(state))
 }
 
+fn participant(address: &str, access: &Access) -> Result<Participant, AccessError> {
+    let (address, access) = (address.to_owned(), access.clone());
+    Participant::new(&Options { address, timeout: Duration::from_secs(10), access })
+}
+
 /// Who a participant is, for the owner's card.
 ///
 /// # Errors
 /// Where it cannot be asked.
-pub async fn participant_id(address: &str) -> anyhow::Result<ParticipantId> {
-    let node = Participant::new(&Options { address: address.to_owned(), timeout: Duration::from_secs(10) })?;
-    Ok(node.id().await?)
+pub async fn participant_id(address: &str, access: &Access) -> anyhow::Result<ParticipantId> {
+    Ok(participant(address, access)?.id().await?)
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use canton_client::access::Access;
 use coordinator::{
     config::{Config, ParticipantConfig},
     control::ask_invitation,
@@ -57,6 +58,7 @@ impl Service {
             synchronizer: synchronizer(),
             poll: Duration::from_millis(10),
             timeout: Duration::from_secs(1),
+            access: Access::default(),
         });
         let options = Options { config, planner: protocol::plan::plan, bounds };
         let running = start_with(options, node).await.unwrap();

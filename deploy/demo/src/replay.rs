@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use canton_client::access::Access;
 use canton_client::participant::{Options as ClientOptions, Participant};
 use canton_sandbox::network::{Network, Options as NetworkOptions};
 use canton_topology::{
@@ -217,7 +218,8 @@ impl World {
         let options = NetworkOptions { topology_change_delay: Duration::from_millis(1), ..NetworkOptions::default() };
         let network = Network::start_on(&options, synchronizer, &first).await?;
         let address = format!("http://{}", network.participants()[0].address);
-        let participant = Participant::new(&ClientOptions { address, timeout: Duration::from_secs(30) })?;
+        let participant =
+            Participant::new(&ClientOptions { address, timeout: Duration::from_secs(30), access: Access::default() })?;
         let folder = tempfile::tempdir()?;
         let signatures = backend::recorded(chain);
         let coordinator_key = key(seed, 0);

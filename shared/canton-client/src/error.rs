@@ -63,17 +63,16 @@ impl NodeError {
                     Self::Retry(message)
                 }
             }
-            Code::ResourceExhausted => Self::Retry(message),
+            // A token that ran out, or a right that is not granted yet: nothing happened, and whoever runs the node mends it.
+            Code::ResourceExhausted | Code::Unauthenticated | Code::PermissionDenied => Self::Retry(message),
             Code::Ok
             | Code::InvalidArgument
             | Code::NotFound
             | Code::AlreadyExists
-            | Code::PermissionDenied
             | Code::FailedPrecondition
             | Code::OutOfRange
             | Code::Unimplemented
-            | Code::DataLoss
-            | Code::Unauthenticated => Self::Rejected { reason: format!("{:?}", status.code()), message },
+            | Code::DataLoss => Self::Rejected { reason: format!("{:?}", status.code()), message },
         }
     }
 }

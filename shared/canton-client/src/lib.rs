@@ -3,5 +3,6 @@
 //! It knows nothing of cases. Bytes go in and come out as they are; whatever a node answers is checked where it can be.
 #![deny(missing_docs)]
 
+pub mod access;
 pub mod error;
 pub mod participant;

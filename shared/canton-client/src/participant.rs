@@ -24,9 +24,12 @@ use canton_topology::{
     transaction::{SignedTransaction, Transaction},
 };
 use prost::Message as _;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 
-use crate::error::NodeError;
+use crate::{
+    access::{Access, AccessError, Bearer},
+    error::NodeError,
+};
 
 /// How a participant is reached.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Options {
     pub address: String,
     /// Longest wait for a connection or an answer.
     pub timeout: Duration,
+    /// How it lets us in.
+    pub access: Access,
 }
 
 /// Largest answer that is read, in bytes: a whole network's topology comes in one.
@@ -44,18 +49,29 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 #[derive(Clone, Debug)]
 pub struct Participant {
     channel: Channel,
+    bearer: Bearer,
 }
 
 impl Participant {
     /// A participant at an address. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`NodeError::BadAnswer`] where the address is not one.
-    pub fn new(options: &Options) -> Result<Self, NodeError> {
-        let endpoint = Endpoint::from_shared(options.address.clone())
-            .map_err(|error| NodeError::BadAnswer(format!("address {:?}: {error}", options.address)))?;
-        let channel = endpoint.connect_timeout(options.timeout).timeout(options.timeout).connect_lazy();
-        Ok(Self { channel })
+    /// Where the address is not one, or the files of its access are missing or do not go together.
+    pub fn new(options: &Options) -> Result<Self, AccessError> {
+        let not_one = |error: &dyn std::fmt::Display| AccessError::Address {
+            address: options.address.clone(),
+            reason: error.to_string(),
+        };
+        let address: Uri = options.address.parse().map_err(|error| not_one(&error))?;
+        let tls = options.access.tls(&address)?;
+        let mut endpoint = Endpoint::from(address).connect_timeout(options.timeout).timeout(options.timeout);
+        if let Some(tls) = tls {
+            endpoint = endpoint.tls_config(tls).map_err(|error| {
+                let reason = format!("the certificates cannot be used: {error}");
+                AccessError::Field { field: "ca", reason }
+            })?;
+        }
+        Ok(Self { channel: endpoint.connect_lazy(), bearer: Bearer(options.access.token.clone()) })
     }
 
     /// The participant's own id.
@@ -63,7 +79,8 @@ impl Participant {
     /// # Errors
     /// See [`NodeError`].
     pub async fn id(&self) -> Result<ParticipantId, NodeError> {
-        let mut client = IdentityInitializationServiceClient::new(self.channel.clone());
+        let mut client =
+            IdentityInitializationServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
         let answer = client.get_id(GetIdRequest {}).await.map_err(|status| NodeError::from_status(&status, false))?;
         let text = answer.into_inner().unique_identifier;
         ParticipantId::parse_lenient(&text).map_err(|error| NodeError::BadAnswer(format!("its id: {error}")))
@@ -74,7 +91,8 @@ impl Participant {
     /// # Errors
     /// See [`NodeError`]; not being connected passes.
     pub async fn synchronizer(&self, logical: &SynchronizerId) -> Result<PhysicalSynchronizerId, NodeError> {
-        let mut client = SynchronizerConnectivityServiceClient::new(self.channel.clone());
+        let mut client =
+            SynchronizerConnectivityServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
         let answer = client
             .list_connected_synchronizers(ListConnectedSynchronizersRequest {})
             .await
@@ -109,8 +127,8 @@ impl Participant {
         proposals: bool,
         time: base_query::TimeQuery,
     ) -> Result<Vec<Item>, NodeError> {
-        let mut client =
-            TopologyManagerReadServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut client = TopologyManagerReadServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX);
         let query = BaseQuery {
             store: Some(store(synchronizer)),
             proposals,
@@ -146,7 +164,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             wait_to_become_effective: None,
         };
-        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
         client.add_transactions(request).await.map_err(|status| NodeError::from_status(&status, true))?;
         Ok(())
     }
@@ -168,7 +186,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             force_flags: Vec::new(),
         };
-        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
         let answer =
             client.sign_transactions(request).await.map_err(|status| NodeError::from_status(&status, false))?;
         let answer = answer.into_inner().transactions.try_into();
@@ -206,7 +224,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             wait_to_become_effective: None,
         };
-        let mut client = TopologyManagerWriteServiceClient::new(self.channel.clone());
+        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
         let answer = client.authorize(request).await.map_err(|status| NodeError::from_status(&status, true))?;
         let signed = answer.into_inner().transaction;
         let signed = signed.ok_or_else(|| NodeError::BadAnswer("no transaction".to_owned()))?;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use canton_client::{
+    access::Access,
     error::NodeError,
     participant::{Options as ClientOptions, Participant},
 };
@@ -33,7 +34,8 @@ async fn world() -> World {
     let network = Network::start(&options).await.unwrap();
     let nodes = network.participants().iter().map(|participant| {
         let address = format!("http://{}", participant.address);
-        Participant::new(&ClientOptions { address, timeout: Duration::from_secs(10) }).unwrap()
+        Participant::new(&ClientOptions { address, timeout: Duration::from_secs(10), access: Access::default() })
+            .unwrap()
     });
     let nodes = nodes.collect();
     let owners = (0..3).map(|_| NodeKey::generate(&[KeyUsage::Namespace])).collect();

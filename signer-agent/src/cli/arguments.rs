@@ -88,6 +88,18 @@ pub struct Init {
     /// The admin API of the owner's participant.
     #[arg(long)]
     pub participant: String,
+    /// The certificate authority of the participant, a PEM file; needed for https.
+    #[arg(long, value_name = "FILE")]
+    pub participant_ca: Option<PathBuf>,
+    /// Our certificate, a PEM file, where the participant asks for one.
+    #[arg(long, value_name = "FILE", requires = "participant_key")]
+    pub participant_certificate: Option<PathBuf>,
+    /// The key of our certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "participant_certificate")]
+    pub participant_key: Option<PathBuf>,
+    /// The file of the token that the participant asks for. Read anew for each call.
+    #[arg(long, value_name = "FILE")]
+    pub participant_token: Option<PathBuf>,
     #[command(flatten)]
     pub passphrase: Passphrase,
 }

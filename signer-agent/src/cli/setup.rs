@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use anyhow::{Context as _, bail};
+use canton_client::access::Access;
 use custody::keys::encrypted_file::EncryptedFile;
 use protocol::{
     api::Invitation,
@@ -37,7 +38,15 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     if folder.keys().exists() {
         bail!("{} exists: this folder has an owner already; use another --data", folder.keys().display());
     }
-    let host = process::participant_id(&init.participant)
+    let given = Access {
+        ca: init.participant_ca.clone(),
+        certificate: init.participant_certificate.clone(),
+        key: init.participant_key.clone(),
+        token: init.participant_token.clone(),
+    };
+    // The agent may be started from anywhere.
+    let access = given.beside(&std::env::current_dir()?);
+    let host = process::participant_id(&init.participant, &access)
         .await
         .with_context(|| format!("--participant {}", init.participant))?;
     let passphrase = passphrase(&init.passphrase, true)?;
@@ -54,6 +63,7 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         name: init.name.clone(),
         synchronizer: init.synchronizer.clone(),
         participant: init.participant.clone(),
+        participant_access: access,
     })?;
     let value = json!({
         "owner": card.owner().to_string(),
