@@ -5,7 +5,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/all.rs"));
 }
 
-pub use generated::{com::digitalasset::canton, google};
+pub use generated::{com::daml, com::digitalasset::canton, google};
 
 /// The compiled descriptors of all `.proto` files, as a serialized `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

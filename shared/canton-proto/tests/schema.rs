@@ -49,7 +49,12 @@ fn recorded_messages(facts: &mut Facts, prefix: &str, holder: &Value) {
                 (_, _, Some(_)) => "oneof",
                 _ => "",
             };
-            let line = format!("{} {label} {}", field["no"], text_of(field, "type"));
+            let kind = match text_of(field, "type") {
+                "map" => format!("map {} {}", text_of(field, "key"), text_of(field, "value")),
+                other => other.to_owned(),
+            };
+            let label = if kind.starts_with("map ") { "" } else { label };
+            let line = format!("{} {label} {kind}", field["no"]);
             facts.insert(format!("{name}.{}", text_of(field, "name")), line);
         }
         recorded_messages(facts, &name, message);
@@ -92,16 +97,33 @@ fn declared() -> Facts {
 
 fn declared_message(facts: &mut Facts, prefix: &str, message: &DescriptorProto) {
     let name = format!("{prefix}.{}", message.name());
+    let is_map = |inner: &&DescriptorProto| inner.options.as_ref().is_some_and(|options| options.map_entry());
+    let maps: Vec<&DescriptorProto> = message.nested_type.iter().filter(is_map).collect();
     for field in &message.field {
-        facts.insert(format!("{name}.{}", field.name()), declared_field(field));
+        let entry = maps.iter().find(|entry| field.type_name().ends_with(&format!(".{}", entry.name())));
+        let line = entry.map_or_else(|| declared_field(field), |entry| declared_map(field, entry));
+        facts.insert(format!("{name}.{}", field.name()), line);
     }
-    for inner in &message.nested_type {
+    for inner in message.nested_type.iter().filter(|inner| !is_map(inner)) {
         declared_message(facts, &name, inner);
     }
     for one in &message.enum_type {
         for value in &one.value {
             facts.insert(format!("{name}.{}={}", one.name(), value.name()), value.number().to_string());
         }
+    }
+}
+
+/// A map is written as one field, and compiled to a message of pairs.
+fn declared_map(field: &FieldDescriptorProto, entry: &DescriptorProto) -> String {
+    let kinds: Vec<String> = entry.field.iter().map(kind_of).collect();
+    format!("{}  map {}", field.number(), kinds.join(" "))
+}
+
+fn kind_of(field: &FieldDescriptorProto) -> String {
+    match field.r#type() {
+        Type::Message | Type::Enum => field.type_name()[1..].to_owned(),
+        scalar => format!("{scalar:?}").to_lowercase(),
     }
 }
 
@@ -115,11 +137,7 @@ fn declared_field(field: &FieldDescriptorProto) -> String {
     } else {
         ""
     };
-    let kind = match field.r#type() {
-        Type::Message | Type::Enum => field.type_name()[1..].to_owned(),
-        scalar => format!("{scalar:?}").to_lowercase(),
-    };
-    format!("{} {label} {kind}", field.number())
+    format!("{} {label} {}", field.number(), kind_of(field))
 }
 
 #[test]
