@@ -37,7 +37,7 @@ pub enum AgentError {
     #[error("{0}")]
     Refused(Refusal),
     /// The agent's participant has not seen the base yet.
-    #[error("not yet: transaction {} builds on serial {}, this agent's participant shows {}", .0.index, .0.expected, .0.seen)]
+    #[error("not yet: {0}")]
     NotYet(Wait),
     /// There is no topology to judge by.
     #[error("not yet: this agent's participant has shown no topology; is it reachable?")]

@@ -135,7 +135,7 @@ impl Coordinator {
                         return;
                     }
                 }
-                Step::Offer | Step::Sign { .. } | Step::Watch => {}
+                Step::Offer | Step::Sign { .. } | Step::NodeAction { .. } | Step::Attest { .. } | Step::Watch => {}
             }
         }
     }

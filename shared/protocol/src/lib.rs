@@ -11,6 +11,7 @@ pub mod danger;
 pub mod difference;
 pub mod directory;
 pub mod encoding;
+pub mod hosting;
 pub mod identity;
 pub mod intent;
 pub mod life;

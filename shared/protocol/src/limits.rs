@@ -38,3 +38,7 @@ pub const INBOX_WAIT_MS_MAX: u64 = 30_000;
 pub const DEADLINE_MICROS_MAX: i64 = 90 * 24 * 3600 * 1_000_000;
 /// How far, in microseconds, a proposer's clock may run ahead of ours: five minutes.
 pub const CLOCK_SKEW_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
+/// Most packages that a party's contracts, or an intent, may name.
+pub const PACKAGES_MAX: usize = 10_000;
+/// How old, in microseconds, the answer to a question may be when something is signed because of it: ten minutes.
+pub const FRESH_MICROS_MAX: i64 = 10 * 60 * 1_000_000;

@@ -4,6 +4,11 @@ use canton_topology::{Timestamp, id::Namespace, state::State, transaction::Signe
 
 use crate::{
     case::Case,
+    hosting::{
+        HostingStep,
+        checklist::{Actor, Item, Progress},
+        coordinator_submits,
+    },
     life::{Standing, Status},
     statement::{OutcomeResult, StatementHash},
 };
@@ -23,6 +28,20 @@ pub enum Step {
         /// The transactions, in order.
         transactions: Vec<SignedTransaction>,
     },
+    /// An owner's agent does something on the owner's own node.
+    NodeAction {
+        /// The owner.
+        owner: Namespace,
+        /// What.
+        step: HostingStep,
+    },
+    /// An owner does something that takes a human, and says so.
+    Attest {
+        /// The owner.
+        owner: Namespace,
+        /// What.
+        step: HostingStep,
+    },
     /// Topology is watched, for as long as anything is alive.
     Watch,
 }
@@ -34,7 +53,9 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
         Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
+        Status::Ready if !coordinator_submits(case) => vec![Step::Watch],
         Status::Ready => submit(standing),
+        Status::Submitted if !coordinator_submits(case) => vec![Step::Watch],
         Status::Submitted if case.offer().is_some_and(|offered| is_stale(case, offered.hash, now, retry_after)) => {
             submit(standing)
         }
@@ -53,6 +74,17 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
             }
         }
     }
+}
+
+/// What the owners are to do on their nodes, by the checklist of a hosting.
+pub fn on_nodes(checklist: &[Item]) -> Vec<Step> {
+    let due = checklist.iter().filter(|item| item.progress == Progress::Due);
+    let of_item = |item: &Item| {
+        let Actor::Owner(owner, _) = &item.by else { return None };
+        let (owner, step) = (owner.clone(), item.step);
+        Some(if step.takes_a_human() { Step::Attest { owner, step } } else { Step::NodeAction { owner, step } })
+    };
+    due.filter_map(of_item).collect()
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {

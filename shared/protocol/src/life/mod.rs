@@ -174,7 +174,9 @@ fn ended_before(case: &Case, at: Timestamp) -> Option<Status> {
         | Kind::Approval
         | Kind::Contribution
         | Kind::Decline
-        | Kind::Card => None,
+        | Kind::Card
+        | Kind::Attestation
+        | Kind::Question => None,
     });
     match news {
         Some(Status::Withdrawn) => Some(Status::Withdrawn),

@@ -4,6 +4,7 @@
 
 mod base;
 pub mod frame;
+mod hosting;
 mod introductions;
 mod keys;
 mod origin;
@@ -21,12 +22,16 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{base::Wait, origin::still_wanted};
+pub use self::{
+    base::{Behind, Wait},
+    origin::still_wanted,
+};
 use crate::{
     book::Book,
     case::{Case, Offered},
     danger::{Danger, dangers},
     difference::{Difference, DifferenceClass, differences},
+    identity::IdentityPublicKey,
     intent::{CaseId, Change, Intent},
     plan::{self, Planner},
     refusal::Refusal,
@@ -39,7 +44,7 @@ pub struct Me {
     /// The owner.
     pub owner: Namespace,
     /// The owner's identity key.
-    pub identity: crate::identity::IdentityPublicKey,
+    pub identity: IdentityPublicKey,
     /// The keys that the agent holds itself.
     pub keys: Vec<SigningPublicKey>,
     /// The owner's participant and the namespace key that it holds.
@@ -63,6 +68,14 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Whether the owner has frozen the agent.
     pub frozen: bool,
+}
+
+impl Context<'_> {
+    /// Whether an identity key speaks for an owner, by the reader's own knowledge alone.
+    pub fn speaks(&self, signer: &IdentityPublicKey, owner: &Namespace) -> bool {
+        let is_me = *signer == self.me.identity && *owner == self.me.owner;
+        is_me || self.book.by_identity(signer).is_some_and(|entry| entry.card.owner() == *owner)
+    }
 }
 
 /// What comes out.
@@ -169,14 +182,20 @@ impl Verified {
     pub fn class(&self) -> DifferenceClass {
         match self.intent.change {
             Change::Raw(_) => DifferenceClass::Other,
-            Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_)
+            Change::CreateParty(_)
+            | Change::AddOwner(_)
+            | Change::ChangeThresholds(_)
+            | Change::Void(_)
+            | Change::HostParty(_)
                 if !self.dangers.is_empty() =>
             {
                 DifferenceClass::Other
             }
-            Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_) => {
-                DifferenceClass::of(&self.differences)
-            }
+            Change::CreateParty(_)
+            | Change::AddOwner(_)
+            | Change::ChangeThresholds(_)
+            | Change::Void(_)
+            | Change::HostParty(_) => DifferenceClass::of(&self.differences),
         }
     }
 }
@@ -227,6 +246,7 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     if requests.is_empty() {
         return Err(Refusal::NothingToSign.into());
     }
+    let requests = hosting::check(case, context, state, requests)?;
     Ok(Verified {
         intent: case.intent().clone(),
         requests,

@@ -3,5 +3,6 @@
 pub mod add_owner;
 pub mod change_thresholds;
 pub mod create_party;
+pub mod host_party;
 pub mod raw;
 pub mod void;

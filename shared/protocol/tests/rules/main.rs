@@ -8,6 +8,7 @@ mod case;
 mod classes;
 mod dangers;
 mod encoding;
+mod hosting;
 mod life;
 mod plan;
 mod verify;

@@ -3,6 +3,7 @@
 //! Written apart from the planners and without them, so that a mistake in one is caught by the other. It knows nothing
 //! of how a change is planned: it holds what stands before each transaction against what would stand after it.
 
+mod host;
 mod new_party;
 mod thresholds;
 mod void;
@@ -43,6 +44,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
             Change::AddOwner(wanted) => add_owner(wanted, &step, &mut done)?,
             Change::ChangeThresholds(wanted) => thresholds::check(wanted, &step, &mut done)?,
             Change::Void(wanted) => void::check(wanted, &step)?,
+            Change::HostParty(wanted) => host::check(wanted, &step, &mut done)?,
             Change::Raw(_) => {}
         }
         scratch.assume(transaction);
@@ -55,6 +57,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
         Change::AddOwner(_) => done.filled("a new owner", done.definition),
         Change::ChangeThresholds(wanted) => thresholds::filled(wanted, &done),
         Change::Void(wanted) => void::filled(wanted, transactions),
+        Change::HostParty(_) => done.filled("the party's new host", done.party),
         Change::Raw(_) => Ok(()),
     }
 }
