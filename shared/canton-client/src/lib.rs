@@ -12,5 +12,6 @@ pub mod packages;
 pub mod participant;
 pub mod parties;
 pub mod pruning;
+pub mod snapshot_file;
 pub mod status;
 mod wire;
