@@ -3,16 +3,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tonic::{
-    Request, Status,
     metadata::{Ascii, MetadataValue},
-    service::Interceptor,
     transport::{Certificate, ClientTlsConfig, Identity, Uri},
 };
+
+use crate::error::NodeError;
 
 /// The files that a participant asks for; none for one on this machine that asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +110,14 @@ impl Access {
             (None, Some(_)) => wrong("certificate", "missing; a key needs its certificate"),
         }
     }
+
+    /// Where its tokens come from.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub(crate) fn tokens(&self, _timeout: Duration) -> Result<Tokens, AccessError> {
+        Ok(self.token.clone().map_or(Tokens::None, Tokens::File))
+    }
 }
 
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, AccessError> {
@@ -120,20 +129,33 @@ fn is_loopback(address: &Uri) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Puts the token of a file into each call.
+/// Where the token of each call comes from.
 #[derive(Clone, Debug)]
-pub(crate) struct Bearer(pub Option<PathBuf>);
+pub(crate) enum Tokens {
+    /// The participant asks for none.
+    None,
+    /// Whoever renews it writes it here.
+    File(PathBuf),
+}
 
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let Some(path) = &self.0 else { return Ok(request) };
-        // The file's content stands in no message.
-        let refused = |reason: String| Status::unauthenticated(format!("token file {}: {reason}", path.display()));
-        let token = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        let value: Result<MetadataValue<Ascii>, _> = format!("Bearer {}", token.trim()).parse();
-        let mut value = value.map_err(|_| refused("what is in it cannot be a token".to_owned()))?;
-        value.set_sensitive(true);
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
+impl Tokens {
+    /// The header of a call made now.
+    pub async fn current(&self) -> Result<Option<MetadataValue<Ascii>>, NodeError> {
+        match self {
+            Self::None => Ok(None),
+            Self::File(path) => {
+                // The file's content stands in no message.
+                let refused = |reason: String| NodeError::Retry(format!("token file {}: {reason}", path.display()));
+                let token = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+                let header = bearer(token.trim());
+                header.map(Some).ok_or_else(|| refused("what is in it cannot be a token".to_owned()))
+            }
+        }
     }
+}
+
+fn bearer(token: &str) -> Option<MetadataValue<Ascii>> {
+    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
