@@ -10,6 +10,7 @@ use canton_topology::{
     judge::Verifier,
     key::SigningPublicKey,
     planner,
+    show::moment,
     state::State,
     transaction::{SignedTransaction, Transaction},
 };
@@ -22,15 +23,17 @@ use protocol::{
     intent::{CaseId, Change, Intent, Void},
     life::{Standing, Status, standing},
     refusal::Refusal,
-    statement::{Statement, Withdrawal},
+    statement::{Statement, StatementHash, Withdrawal},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::oneshot};
+use tracing::warn;
 
 use crate::{
     agent::{Agent, AgentError, Custody, Received},
     control::{Answer, Request, parse_offer, resolve_case},
     folder::Folder,
+    outgoing::{Entry, Outgoing, Settled},
     wanted,
 };
 
@@ -53,11 +56,22 @@ pub enum Message {
     Request {
         /// What is asked.
         request: Request,
-        /// What comes back, and what is to be posted first.
-        reply: oneshot::Sender<(Answer, Option<Statement>)>,
+        /// What comes back, and the statement that must be posted before it is true.
+        reply: oneshot::Sender<(Answer, Option<StatementHash>)>,
     },
-    /// Whether a rule permits anything that waits; what is to be posted comes back.
-    Rules(oneshot::Sender<Vec<Statement>>),
+    /// Whether a rule permits anything that waits; how many statements wait to be posted now comes back.
+    Rules(oneshot::Sender<usize>),
+    /// What waits to be posted.
+    Waiting(oneshot::Sender<Vec<Statement>>),
+    /// What became of a posted statement.
+    Settled {
+        /// Which.
+        hash: StatementHash,
+        /// How it went.
+        settled: Settled,
+        /// Told when it is remembered.
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// The thread's belongings.
@@ -72,6 +86,8 @@ pub struct Actor {
     pub participant: Option<(Participant, ParticipantId)>,
     /// Where its book stands.
     pub folder: Folder,
+    /// What it has said.
+    pub outgoing: Outgoing,
     /// The runtime on which the participant is asked.
     pub runtime: Handle,
 }
@@ -102,10 +118,20 @@ impl Actor {
                         let _ = reply.send((Answer::failed("Book", error), None));
                         continue;
                     }
-                    let _ = reply.send(self.answer(&request).unwrap_or_else(|answer| (answer, None)));
+                    let _ = reply.send(self.answer_and_say(&request).unwrap_or_else(|answer| (answer, None)));
                 }
                 Message::Rules(reply) => {
-                    let _ = reply.send(self.rules());
+                    self.rules();
+                    let _ = reply.send(self.outgoing.waiting().count());
+                }
+                Message::Waiting(reply) => {
+                    let _ = reply.send(self.outgoing.waiting().cloned().collect());
+                }
+                Message::Settled { hash, settled, reply } => {
+                    if let Err(error) = self.outgoing.settle(hash, settled) {
+                        warn!(%error, "what became of a statement was not kept; it is posted again");
+                    }
+                    let _ = reply.send(());
                 }
             }
         }
@@ -125,22 +151,28 @@ impl Actor {
         self.agent.topology_changed(state);
     }
 
-    /// Approves whatever a rule permits.
-    fn rules(&mut self) -> Vec<Statement> {
-        let open: Vec<CaseId> = self
-            .agent
-            .cases()
-            .filter(|case| !case.is_approved_by(&self.agent.me().owner) && case.offer().is_some())
-            .map(Case::id)
-            .collect();
-        let mut approved = Vec::new();
-        for id in open {
-            let permission = self.agent.verify(&id, now()).and_then(|verified| self.agent.rule_for(&verified));
-            if let Ok(statement) = permission.and_then(|permission| self.approve(&id, permission)) {
-                approved.push(statement);
+    /// Keeps what the owner says, before anybody hears of it.
+    fn say(&mut self, statement: &Statement) -> Result<(), Answer> {
+        self.outgoing.keep(statement, now()).map_err(|error| Answer::failed("Outgoing", error))?;
+        self.agent.remember(statement).map_err(|error| Answer::failed("Outgoing", error))
+    }
+
+    /// Approves whatever a rule permits. The book may have changed since it was read.
+    fn rules(&mut self) {
+        if let Err(error) = self.reload_book() {
+            warn!(%error, "the book does not read; no rule is asked");
+            return;
+        }
+        for (id, permission) in self.agent.permitted_by_rule(now()) {
+            match self.approve(&id, permission) {
+                Ok(statement) => {
+                    if let Err(answer) = self.say(&statement) {
+                        warn!(case = %id, ?answer, "an approval by rule was not kept; it will be made again");
+                    }
+                }
+                Err(error) => warn!(case = %id, %error, "a rule permits this, and it was not signed"),
             }
         }
-        approved
     }
 
     fn approve(&mut self, id: &CaseId, permission: Permission) -> Result<Statement, AgentError> {
@@ -160,8 +192,21 @@ impl Actor {
     }
 
     fn case(&self, reference: &str) -> Result<CaseId, Answer> {
-        resolve_case(reference, self.agent.cases().map(Case::id))
-            .map_err(|reason| Answer::failed("UnknownCase", reason))
+        resolve_case(reference, self.agent.cases().map(Case::id)).map_err(|reason| {
+            let own = self.outgoing.waiting().filter_map(|statement| statement.case().ok());
+            match resolve_case(reference, own) {
+                Ok(id) => Answer::NotYet { reason: format!("case {id} is made and waits to be posted; see `list`") },
+                Err(_) => Answer::failed("UnknownCase", reason),
+            }
+        })
+    }
+
+    fn answer_and_say(&mut self, request: &Request) -> Result<(Answer, Option<StatementHash>), Answer> {
+        let (answer, statement) = self.answer(request)?;
+        if let Some(statement) = &statement {
+            self.say(statement)?;
+        }
+        Ok((answer, statement.map(|statement| statement.hash())))
     }
 
     fn answer(&mut self, request: &Request) -> Result<(Answer, Option<Statement>), Answer> {
@@ -170,7 +215,8 @@ impl Actor {
             Request::Status => done(self.status()),
             Request::List => {
                 let cases: Vec<Value> = self.agent.cases().map(|case| self.glance(case)).collect();
-                done(json!({ "cases": cases }))
+                let outgoing: Vec<Value> = self.outgoing.entries().iter().map(outgoing_entry).collect();
+                done(json!({ "cases": cases, "outgoing": outgoing }))
             }
             Request::Show { case } => {
                 let id = self.case(case)?;
@@ -271,6 +317,7 @@ impl Actor {
             "topology": self.agent.state().map(|state| state.rows().count()),
             "book": self.agent.book().entries().len(),
             "cases": self.agent.cases().count(),
+            "waiting-to-be-posted": self.outgoing.waiting().count(),
         })
     }
 
@@ -356,6 +403,17 @@ impl Actor {
         }
         all
     }
+}
+
+fn outgoing_entry(entry: &Entry) -> Value {
+    json!({
+        "case": entry.statement.case().ok().map(|case| case.to_string()),
+        "kind": entry.statement.kind().name(),
+        "statement": entry.statement.hash().to_string(),
+        "made": moment(entry.made_at),
+        "state": if entry.refused.is_none() { "waits to be posted" } else { "refused by the coordinator" },
+        "refused": entry.refused.as_ref().map(|refused| json!({ "name": refused.name, "reason": refused.reason })),
+    })
 }
 
 fn describe(transaction: &Transaction, difference: &Difference, asked: usize) -> Value {

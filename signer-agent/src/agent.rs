@@ -1,6 +1,9 @@
 //! One owner's agent, without its shell: what it has seen, what it makes of an offer, and the climb from there to an
 //! approval. Synchronous; the clock, the disk of the journal and the participant come as arguments.
 
+mod rules;
+mod said;
+
 use std::collections::BTreeMap;
 
 use canton_topology::{
@@ -29,6 +32,8 @@ use protocol::{
     verify::{Context, Holder, Me, SignRequest, Verification, Verified, Wait, still_wanted, verify},
 };
 use thiserror::Error;
+
+use self::said::Said;
 
 /// Why an agent has nothing to send.
 #[derive(Debug, Error)]
@@ -95,6 +100,7 @@ pub struct Agent {
     cases: BTreeMap<CaseId, Case>,
     state: Option<State>,
     frozen: bool,
+    said: Said,
 }
 
 impl Agent {
@@ -116,6 +122,7 @@ impl Agent {
             cases: BTreeMap::new(),
             state: None,
             frozen: false,
+            said: Said::default(),
         };
         agent.set_book(book);
         agent
@@ -171,6 +178,14 @@ impl Agent {
     /// Stops or resumes all signing.
     pub fn set_frozen(&mut self, frozen: bool) {
         self.frozen = frozen;
+    }
+
+    /// Remembers what the owner has said, whether or not the coordinator ever shows it.
+    ///
+    /// # Errors
+    /// Where the statement's payload does not decode.
+    pub fn remember(&mut self, statement: &Statement) -> Result<(), StatementError> {
+        self.said.remember(statement)
     }
 
     /// Takes a statement from the coordinator's inbox.
@@ -233,22 +248,13 @@ impl Agent {
     /// Where it does not verify, by name.
     pub fn verify(&self, id: &CaseId, now: Timestamp) -> Result<Verified, AgentError> {
         let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
+        self.said.may_sign(id)?;
         let state = self.state.as_ref().ok_or(AgentError::NoTopology)?;
         match verify(case, &self.context(state, &self.signed_elsewhere(id), now)) {
             Verification::Verified(verified) => Ok(verified),
             Verification::Refused(refusal) => Err(refusal.into()),
             Verification::NotYet(wait) => Err(AgentError::NotYet(wait)),
         }
-    }
-
-    /// The permission that a rule gives to a verified offer.
-    ///
-    /// # Errors
-    /// [`AgentError::NoRule`] where only a human may.
-    pub fn rule_for(&self, verified: &Verified) -> Result<Permission, AgentError> {
-        let class = verified.class();
-        let permits = class != DifferenceClass::Other && self.rules.contains(&class);
-        if permits { Ok(Permission::Rule(class)) } else { Err(AgentError::NoRule) }
     }
 
     /// Climbs from the newest offer of a case to the owner's approval: verify, permit, record, sign, verify what was
@@ -265,6 +271,9 @@ impl Agent {
     ) -> Result<Statement, AgentError> {
         self.check_history(id, custody.journal)?;
         let verified = self.verify(id, clock())?;
+        if let Permission::Rule(_) = permission {
+            self.said.rule_may_decide(id)?;
+        }
         let permitted = Permitted::new(verified, permission).map_err(|error| match error {
             NotPermitted::Refused(refusal) => AgentError::Refused(refusal),
             NotPermitted::OtherClass => AgentError::NoRule,
@@ -311,6 +320,7 @@ impl Agent {
 
     fn still_wanted(&self, id: &CaseId, now: Timestamp) -> Result<(), Refusal> {
         let case = self.cases.get(id).ok_or(Refusal::NoOffer)?;
+        self.said.may_sign(id)?;
         let state = self.state.as_ref().ok_or(Refusal::NoOffer)?;
         still_wanted(case, &self.context(state, &[], now))
     }

@@ -137,6 +137,13 @@ pub enum Answer {
         /// Why.
         reason: String,
     },
+    /// It is made and kept, and the coordinator does not have it yet.
+    Waits {
+        /// What there is to say when it has.
+        value: serde_json::Value,
+        /// Why it waits.
+        reason: String,
+    },
     /// It is not done.
     Failed {
         /// The stable name of what is wrong.
@@ -191,6 +198,17 @@ pub enum ControlError {
     /// What came does not read.
     #[error("the agent's answer does not read: {0}")]
     Malformed(#[from] serde_json::Error),
+}
+
+impl ControlError {
+    /// Its name, stable.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotRunning(_) => "NotRunning",
+            Self::Broken(_) => "Broken",
+            Self::Malformed(_) => "Malformed",
+        }
+    }
 }
 
 /// Asks the running agent.

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -13,9 +13,12 @@ use canton_topology::id::SynchronizerId;
 use protocol::{
     api::Base64,
     book::{Book, Card},
+    statement::Statement,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
+
+use crate::{lines::Lines, outgoing::Outgoing};
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -205,45 +208,22 @@ impl Folder {
         self.write_json(&self.0.join("enrolment.json"), enrolment)
     }
 
-    /// Every statement that was seen, in order. A last line that a crash cut short is dropped: the coordinator sends it
-    /// again.
+    /// Every statement that was seen, in order, and the file that keeps the next ones. The coordinator sends again what a
+    /// crash cut short. Only the process that holds the journal may open it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn seen(&self) -> Result<Vec<Seen>, FolderError> {
-        let path = self.0.join("statements.jsonl");
-        let failed = |error| FolderError::Io { path: path.clone(), error };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let lines: Vec<String> = BufReader::new(file).lines().collect::<Result<_, _>>().map_err(failed)?;
-        let mut seen = Vec::new();
-        for (index, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
-                Ok(one) => seen.push(one),
-                Err(_) if index + 1 == lines.len() => {}
-                Err(error) => {
-                    let reason = format!("line {}: {error}", index + 1);
-                    return Err(FolderError::Malformed { path, reason });
-                }
-            }
-        }
-        Ok(seen)
+    pub fn seen(&self) -> Result<(Lines<Seen>, Vec<Seen>), FolderError> {
+        Lines::open(&self.0.join("statements.jsonl"))
     }
 
-    /// Keeps one more statement, durably.
+    /// Everything that the owner has said, and the file that keeps what is said next. Only the process that holds the
+    /// journal may open it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn keep_seen(&self, seen: &Seen) -> Result<(), FolderError> {
-        let path = self.0.join("statements.jsonl");
-        let failed = |error| FolderError::Io { path: path.clone(), error };
-        let mut line = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-        file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)
+    pub fn outgoing(&self) -> Result<(Outgoing, Vec<Statement>), FolderError> {
+        Outgoing::open(&self.0.join("outgoing.jsonl"))
     }
 
     fn read(&self, path: &Path, command: &'static str) -> Result<String, FolderError> {

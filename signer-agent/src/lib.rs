@@ -6,5 +6,8 @@ pub mod cli;
 pub mod control;
 pub mod coordinator_link;
 pub mod folder;
+pub mod lines;
+pub mod outgoing;
+mod posting;
 pub mod process;
 pub mod wanted;

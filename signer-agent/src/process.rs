@@ -1,5 +1,5 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
-//! and posts what it signed until the coordinator has it.
+//! and lets what it signed be posted until the coordinator has it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -28,6 +28,7 @@ use tokio::{
     io::BufReader,
     net::UnixStream,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 use tracing::{info, warn};
 
@@ -35,8 +36,11 @@ use crate::{
     actor::{Actor, Message},
     agent::Agent,
     control::{self, Answer, Request},
-    coordinator_link::{Link, LinkError},
+    coordinator_link::Link,
     folder::{Config, Folder, Seen},
+    lines::Lines,
+    outgoing::Settled,
+    posting::Posting,
 };
 
 /// How often the participant's topology is looked at.
@@ -48,7 +52,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a rule is asked whether it permits something that waits.
 const RULES_EVERY: Duration = Duration::from_millis(500);
 /// How long a command waits for the coordinator to take what it made.
-const POST_WITHIN: Duration = Duration::from_secs(20);
+const POST_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the running agent is made of.
 pub struct Process {
@@ -87,8 +91,13 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     for entry in directory(&link).await {
         agent.admit(entry.0, entry.1);
     }
+    let (outgoing, said) = folder.outgoing()?;
+    for statement in &said {
+        agent.remember(statement)?;
+    }
     let mut cursor = 0;
-    for seen in folder.seen()? {
+    let (lines, all) = folder.seen()?;
+    for seen in all {
         agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
         cursor = seen.sequence;
     }
@@ -101,12 +110,14 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         backends: vec![Box::new(keys)],
         participant: host,
         folder: folder.clone(),
+        outgoing,
         runtime: tokio::runtime::Handle::current(),
     };
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
     info!(socket = %folder.socket().display(), "the agent runs");
-    let shell = Shell { sender, link, folder };
-    tokio::spawn(shell.clone().follow_inbox(cursor));
+    let posting = Posting::start(link.clone(), sender.clone());
+    let shell = Shell { sender, link, posting };
+    tokio::spawn(shell.clone().follow_inbox(lines, cursor));
     tokio::spawn(shell.clone().follow_topology(node, config));
     tokio::spawn(shell.clone().follow_rules());
     loop {
@@ -153,7 +164,7 @@ async fn directory(link: &Link) -> Vec<(IdentityPublicKey, Namespace)> {
 struct Shell {
     sender: mpsc::Sender<Message>,
     link: Link,
-    folder: Folder,
+    posting: Posting,
 }
 
 impl Shell {
@@ -162,14 +173,14 @@ impl Shell {
         let _ = self.sender.send(message).await;
     }
 
-    async fn follow_inbox(self, mut cursor: u64) {
+    async fn follow_inbox(self, mut lines: Lines<Seen>, mut cursor: u64) {
         loop {
             match self.link.inbox(cursor, INBOX_WAIT).await {
                 Ok(inbox) => {
                     for entry in inbox.entries {
                         let seen =
                             Seen { sequence: entry.sequence, position: entry.position, statement: entry.statement };
-                        if !self.take(&seen).await {
+                        if !self.take(&seen, &mut lines).await {
                             break;
                         }
                         cursor = seen.sequence;
@@ -184,7 +195,7 @@ impl Shell {
     }
 
     /// Takes one statement; `false` where it must come again.
-    async fn take(&self, seen: &Seen) -> bool {
+    async fn take(&self, seen: &Seen, lines: &mut Lines<Seen>) -> bool {
         let statement = match Statement::parse(&seen.statement.0) {
             Ok(statement) => statement,
             Err(error) => {
@@ -207,7 +218,7 @@ impl Shell {
                 Err(_) => return false,
             }
         }
-        if let Err(error) = self.folder.keep_seen(seen) {
+        if let Err(error) = lines.append(seen) {
             warn!(%error, "a statement was not kept; it will be asked for again");
             tokio::time::sleep(RETRY_AFTER).await;
             return false;
@@ -233,27 +244,8 @@ impl Shell {
             tokio::time::sleep(RULES_EVERY).await;
             let (reply, answer) = oneshot::channel();
             self.tell(Message::Rules(reply)).await;
-            for statement in answer.await.unwrap_or_default() {
-                if let Err(error) = self.post(&statement).await {
-                    warn!(%error, "an approval was not posted; it will be made again");
-                }
-            }
-        }
-    }
-
-    /// Posts a statement, again and again while the coordinator cannot be reached, and waits until it stands in the
-    /// agent's own copy of the case.
-    async fn post(&self, statement: &Statement) -> Result<(), LinkError> {
-        let until = tokio::time::Instant::now() + POST_WITHIN;
-        loop {
-            match self.link.post_statement(statement).await {
-                Ok(_) => return Ok(()),
-                Err(error @ (LinkError::Refused(_) | LinkError::Tls(_))) => return Err(error),
-                Err(error) if tokio::time::Instant::now() > until => return Err(error),
-                Err(error) => {
-                    warn!(%error, "not posted yet");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
+            if answer.await.is_ok_and(|waiting| waiting > 0) {
+                self.posting.wake();
             }
         }
     }
@@ -274,18 +266,27 @@ impl Shell {
 
     async fn answer(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
+        let mut ear = self.posting.listen();
         self.tell(Message::Request { request, reply }).await;
         let Ok((answer, statement)) = answer.await else {
             return Answer::failed("Stopped", "the agent is stopping");
         };
-        let Some(statement) = statement else { return answer };
-        match self.post(&statement).await {
-            Ok(()) => answer,
-            Err(LinkError::Refused(problem)) => Answer::failed(&problem.kind, problem.detail),
-            Err(error) => Answer::NotYet {
-                reason: format!("it is made and recorded, but not posted: {error}; say it again later"),
-            },
+        let Some(hash) = statement else { return answer };
+        self.posting.wake();
+        match timeout(POST_WITHIN, ear.of(hash)).await {
+            Ok(Some(Settled::Taken)) => answer,
+            Ok(Some(Settled::Refused(refused))) => Answer::failed(&refused.name, refused.reason),
+            Ok(None) | Err(_) => waits(answer),
         }
+    }
+}
+
+/// The answer to a command whose statement the coordinator does not have yet.
+fn waits(answer: Answer) -> Answer {
+    let reason = "it is signed and kept, and is posted as soon as the coordinator can be reached; do not say it again, `list` shows what waits";
+    match answer {
+        Answer::Done { value } => Answer::Waits { value, reason: reason.to_owned() },
+        other @ (Answer::NotYet { .. } | Answer::Waits { .. } | Answer::Failed { .. }) => other,
     }
 }
 

@@ -218,6 +218,18 @@ pub enum Refusal {
         /// The newest one.
         newest: StatementHash,
     },
+    /// The owner has said no to this case, and a rule does not say yes behind that.
+    #[error("this owner has declined the case: {reason:?}; no rule signs it, a human may with `approve`")]
+    DeclinedHere {
+        /// Why, in the owner's words.
+        reason: String,
+    },
+    /// The case is over, and a rule does not sign what is.
+    #[error("the case is {status}; no rule signs what has ended")]
+    Ended {
+        /// How, as in `--json`.
+        status: String,
+    },
 }
 
 impl Refusal {
@@ -249,6 +261,8 @@ impl Refusal {
             Self::VoidMismatch { .. } => "VoidMismatch",
             Self::Conflict { .. } => "Conflict",
             Self::OtherOffer { .. } => "OtherOffer",
+            Self::DeclinedHere { .. } => "DeclinedHere",
+            Self::Ended { .. } => "Ended",
         }
     }
 }

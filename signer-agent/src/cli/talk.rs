@@ -7,7 +7,7 @@ use canton_topology::mapping::Permission;
 use serde_json::Value;
 
 use super::{
-    End,
+    End, Failed,
     arguments::{Approve, Command, CreateParty, Propose, Why},
     inspect,
     print::{self, Form},
@@ -61,11 +61,17 @@ fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
             }
             Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } if *form == Form::Json => {
-            print::line(&serde_json::json!({ "name": name, "error": reason }).to_string());
-            bail!("{reason}")
+        Answer::Waits { mut value, reason } => {
+            if *form == Form::Json {
+                value["not-yet"] = reason.into();
+                print::value("", &value, form)?;
+            } else {
+                print::value("not yet", &value, form)?;
+                eprintln!("{reason}");
+            }
+            Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } => bail!("{name}: {reason}"),
+        Answer::Failed { name, reason } => Err(Failed { name, reason }.into()),
     }
 }
 

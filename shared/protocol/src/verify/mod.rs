@@ -9,6 +9,7 @@ mod introductions;
 mod keys;
 mod origin;
 mod replan;
+mod rule;
 
 use std::collections::BTreeSet;
 
@@ -125,6 +126,7 @@ pub struct Verified {
     requests: Vec<SignRequest>,
     differences: Vec<Difference>,
     dangers: Vec<Danger>,
+    rule: Result<(), Refusal>,
 }
 
 impl Verified {
@@ -176,6 +178,15 @@ impl Verified {
     /// What people have come to regret.
     pub fn dangers(&self) -> &[Danger] {
         &self.dangers
+    }
+
+    /// Whether a rule may decide at all: not where the owner has said no, and not where the case is over. A human who
+    /// looks again may still sign.
+    ///
+    /// # Errors
+    /// [`Refusal::DeclinedHere`], [`Refusal::Ended`].
+    pub fn rule_may_decide(&self) -> Result<(), Refusal> {
+        self.rule.clone()
     }
 
     /// The class of the change, for rules. What came as raw bytes or has a danger is for humans alone.
@@ -252,6 +263,7 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
         requests,
         differences: differences(transactions, state),
         dangers,
+        rule: rule::may_decide(case, context),
         offered: offered.clone(),
     })
 }
