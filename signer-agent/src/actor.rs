@@ -1,12 +1,14 @@
 //! The thread that owns the agent, its journal and its keys. Everything that decides or signs happens here, one thing
 //! after the other; sockets live elsewhere.
 
+mod hosting;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use canton_client::participant::Participant;
 use canton_topology::{
     Timestamp,
-    id::{Namespace, ParticipantId},
+    id::{Namespace, ParticipantId, PartyId},
     judge::Verifier,
     key::SigningPublicKey,
     planner,
@@ -33,6 +35,7 @@ use crate::{
     agent::{Agent, AgentError, Custody, Received},
     control::{Answer, Request, parse_offer, resolve_case},
     folder::Folder,
+    hosting::view::View,
     outgoing::{Entry, Outgoing, Settled},
     wanted,
 };
@@ -63,6 +66,40 @@ pub enum Message {
     Rules(oneshot::Sender<usize>),
     /// What waits to be posted.
     Waiting(oneshot::Sender<Vec<Statement>>),
+    /// Every case of hosting.
+    Hostings(oneshot::Sender<Vec<CaseId>>),
+    /// A case of hosting as a step needs it.
+    View {
+        /// Which.
+        case: CaseId,
+        /// It; nothing where it is none, or there is no topology.
+        reply: oneshot::Sender<Option<Box<View>>>,
+    },
+    /// Whether the owner's own node hosts a party.
+    Hosts {
+        /// Which.
+        party: PartyId,
+        /// Whether it does; nothing where there is no topology.
+        reply: oneshot::Sender<Option<bool>>,
+    },
+    /// The owner vouches for something, or asks another owner to.
+    Vouch {
+        /// The case.
+        case: CaseId,
+        /// What.
+        word: Word,
+        /// The statement, kept and about to be posted; nothing where there is no such case.
+        reply: oneshot::Sender<Option<StatementHash>>,
+    },
+    /// Whether a statement stands in the agent's own copy of a case.
+    Stands {
+        /// The case.
+        case: CaseId,
+        /// The statement.
+        hash: StatementHash,
+        /// Whether it does.
+        reply: oneshot::Sender<bool>,
+    },
     /// What became of a posted statement.
     Settled {
         /// Which.
@@ -72,6 +109,14 @@ pub enum Message {
         /// Told when it is remembered.
         reply: oneshot::Sender<()>,
     },
+}
+
+/// What is said in a hosting.
+pub enum Word {
+    /// An attestation, and whether a human confirmed it.
+    Claim(Box<Claim>, bool),
+    /// A question with its nonce.
+    Question([u8; 32]),
 }
 
 /// The thread's belongings.
@@ -88,6 +133,8 @@ pub struct Actor {
     pub folder: Folder,
     /// What it has said.
     pub outgoing: Outgoing,
+    /// Whether the owner configured a command that backs the node up.
+    pub has_backup_command: bool,
     /// The runtime on which the participant is asked.
     pub runtime: Handle,
 }
@@ -126,6 +173,23 @@ impl Actor {
                 }
                 Message::Waiting(reply) => {
                     let _ = reply.send(self.outgoing.waiting().cloned().collect());
+                }
+                Message::Hostings(reply) => {
+                    let _ = reply.send(self.hostings());
+                }
+                Message::View { case, reply } => {
+                    let view = self.reload_book().ok().and_then(|()| self.view(&case));
+                    let _ = reply.send(view.map(Box::new));
+                }
+                Message::Hosts { party, reply } => {
+                    let _ = reply.send(self.agent.state().map(|_| self.hosts(&party)));
+                }
+                Message::Vouch { case, word, reply } => {
+                    let _ = reply.send(self.vouch(&case, word));
+                }
+                Message::Stands { case, hash, reply } => {
+                    let stands = self.agent.case(&case).is_some_and(|case| case.position(&hash).is_some());
+                    let _ = reply.send(stands);
                 }
                 Message::Settled { hash, settled, reply } => {
                     if let Err(error) = self.outgoing.settle(hash, settled) {
@@ -213,6 +277,12 @@ impl Actor {
         let done = |value| Ok((Answer::Done { value }, None));
         match request {
             Request::Status => done(self.status()),
+            Request::Workflow { case } => {
+                let id = self.case(case)?;
+                done(self.workflow(&id)?)
+            }
+            // The shell does these; what reaches this thread are their parts.
+            Request::WorkflowRun { .. } => Err(Answer::failed("Request", "a run is the shell's")),
             Request::List => {
                 let cases: Vec<Value> = self.agent.cases().map(|case| self.glance(case)).collect();
                 let outgoing: Vec<Value> = self.outgoing.entries().iter().map(outgoing_entry).collect();

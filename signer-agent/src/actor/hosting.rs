@@ -14,15 +14,16 @@ use protocol::{
         record::{Record, host_of},
     },
     identity::IdentityPublicKey,
-    intent::{CaseId, Change, Seat},
+    intent::{CaseId, Change, HostParty, Seat},
     life::{Standing, standing},
     merge,
-    statement::{Attestation, Claim, Question, Statement},
-    verify::still_wanted,
+    statement::{Attestation, Claim, Question, Statement, StatementHash},
+    verify::{Context, still_wanted},
 };
 use serde_json::{Value, json};
+use tracing::warn;
 
-use super::{Actor, now};
+use super::{Actor, Word, now};
 use crate::{
     control::Answer,
     hosting::view::View,
@@ -39,7 +40,8 @@ impl Actor {
     pub(super) fn view(&self, id: &CaseId) -> Option<View> {
         let (case, state) = self.agent.case(id).zip(self.agent.state())?;
         let me = self.agent.me();
-        let speaks = |signer: &IdentityPublicKey, owner: &Namespace| self.speaks(signer, owner);
+        let context = self.agent.context(state, &[], now());
+        let speaks = |signer: &IdentityPublicKey, owner: &Namespace| context.speaks(signer, owner);
         let record = Record::of(case, state, &speaks)?;
         let at = now();
         let standing = standing(case, Some(state), &mut Verifier::default(), at);
@@ -50,7 +52,7 @@ impl Actor {
             case: *id,
             synchronizer: me.synchronizer.clone(),
             me: me.owner.clone(),
-            untrusted: self.untrusted(case, record.change),
+            untrusted: self.untrusted(case, record.change, &context),
             items: checklist(&record, &standing, at),
             missing_packages: record.missing_packages(at),
             complete: self.complete(case),
@@ -67,27 +69,14 @@ impl Actor {
         })
     }
 
-    fn speaks(&self, signer: &IdentityPublicKey, owner: &Namespace) -> bool {
-        let me = self.agent.me();
-        let is_me = *signer == me.identity && *owner == me.owner;
-        is_me || self.agent.book().by_identity(signer).is_some_and(|entry| entry.card.owner() == *owner)
-    }
-
     /// Nothing is done on the owner's node for somebody who does not stand in the owner's book.
-    fn untrusted(&self, case: &Case, change: &protocol::intent::HostParty) -> Option<String> {
+    fn untrusted(&self, case: &Case, change: &HostParty, context: &Context<'_>) -> Option<String> {
         let proposer = &case.intent().proposer;
-        if !self.speaks(&case.intent_statement().signer(), proposer) {
-            return Some(format!("the proposer {proposer} is not in the book"));
+        if !context.speaks(&case.intent_statement().signer(), proposer) {
+            return Some(format!("UnknownProposer: the proposer {proposer} is not in the book"));
         }
-        let me = self.agent.me();
-        let knows = |seat: &Seat| {
-            if seat.owner == me.owner {
-                return me.host.as_ref().is_some_and(|(host, _)| *host == seat.participant);
-            }
-            let entry = self.agent.book().by_namespace(&seat.owner);
-            entry.is_some_and(|entry| entry.card.host.as_ref() == Some(&seat.participant))
-        };
-        seats_are_known(change, knows).err().map(|refusal| refusal.to_string())
+        let refused = seats_are_known(change, |seat| context.holds(seat)).err()?;
+        Some(format!("{}: {refused}", refused.name()))
     }
 
     fn is_proposed(&self, transaction: &Transaction, target: &Seat) -> bool {
@@ -112,8 +101,21 @@ impl Actor {
         found.is_some_and(|host| !host.onboarding)
     }
 
+    /// Keeps what the owner says in a hosting, to be posted.
+    pub(super) fn vouch(&mut self, id: &CaseId, word: Word) -> Option<StatementHash> {
+        let statement = match word {
+            Word::Claim(claim, human) => self.attest(id, *claim, human)?,
+            Word::Question(nonce) => self.question(id, nonce)?,
+        };
+        if let Err(answer) = self.say(&statement) {
+            warn!(case = %id, ?answer, "what was vouched for was not kept; it will be said again");
+            return None;
+        }
+        Some(statement.hash())
+    }
+
     /// The agent vouches for what was done on the owner's node.
-    pub(super) fn attest(&self, id: &CaseId, claim: Claim, human: bool) -> Option<Statement> {
+    fn attest(&self, id: &CaseId, claim: Claim, human: bool) -> Option<Statement> {
         let case = self.agent.case(id)?;
         let me = self.agent.me();
         let attestation = Attestation {
@@ -129,7 +131,7 @@ impl Actor {
     }
 
     /// The agent asks the new host's owner whether its node is disconnected now.
-    pub(super) fn question(&self, id: &CaseId, nonce: [u8; 32]) -> Option<Statement> {
+    fn question(&self, id: &CaseId, nonce: [u8; 32]) -> Option<Statement> {
         let case = self.agent.case(id)?;
         let owner = self.agent.me().owner.clone();
         let question = Question { case: *id, intent: case.intent_hash(), owner, nonce, at: now() };

@@ -36,7 +36,14 @@ impl Said {
             Kind::Withdrawal => {
                 self.withdrawn.insert(statement.open::<Withdrawal>()?.case);
             }
-            Kind::Identity | Kind::Card | Kind::Intent | Kind::Offer | Kind::Contribution | Kind::Outcome => {}
+            Kind::Identity
+            | Kind::Card
+            | Kind::Intent
+            | Kind::Offer
+            | Kind::Contribution
+            | Kind::Outcome
+            | Kind::Attestation
+            | Kind::Question => {}
         }
         Ok(())
     }

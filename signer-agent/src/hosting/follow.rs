@@ -11,7 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::{Confirmed, Runner, error::StepError, view::View};
-use crate::{actor::Message, process::Post};
+use crate::{
+    actor::{Message, Word},
+    outgoing::Settled,
+    posting::Posting,
+};
 
 /// How often it is looked whether anything is due.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
@@ -19,6 +23,12 @@ const ROUND_EVERY: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_millis(500);
 /// The longest rest.
 const REST_MAX: Duration = Duration::from_secs(30);
+/// How long the coordinator may take to take a statement.
+const SAY_WITHIN: Duration = Duration::from_secs(20);
+/// How often it is looked whether a statement stands in the case.
+const STAND_EVERY: Duration = Duration::from_millis(50);
+/// How many times.
+const STAND_LOOKS: usize = 200;
 
 /// What a round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +47,7 @@ pub struct Follower {
     /// The thread that owns the agent.
     pub actor: mpsc::Sender<Message>,
     /// What brings statements to the coordinator.
-    pub post: Post,
+    pub posting: Posting,
 }
 
 impl Follower {
@@ -116,20 +126,38 @@ impl Follower {
     pub async fn ask(&self, case: &CaseId) -> Result<(), StepError> {
         let mut nonce = [0; 32];
         random_bytes(&mut nonce).map_err(|error| StepError::Precondition(error.to_string()))?;
-        let (reply, answer) = oneshot::channel();
-        self.tell(Message::Question { case: *case, nonce, reply }).await?;
-        let question = answer.await.ok().flatten().ok_or(StepError::Stopping)?;
-        self.post.statement(&question).await.map_err(|error| StepError::NotYet(error.to_string()))
+        self.say(case, Word::Question(nonce)).await
     }
 
     async fn attest(&self, case: &CaseId, claim: Claim, human: bool) -> Result<(), StepError> {
-        let name = claim.name();
+        info!(%case, claim = claim.name(), "vouched for");
+        self.say(case, Word::Claim(Box::new(claim), human)).await
+    }
+
+    /// Says something, and waits until it stands in the agent's own copy of the case: what comes next is derived from
+    /// there.
+    async fn say(&self, case: &CaseId, word: Word) -> Result<(), StepError> {
+        let mut ear = self.posting.listen();
         let (reply, answer) = oneshot::channel();
-        self.tell(Message::Attest { case: *case, claim: Box::new(claim), human, reply }).await?;
-        let attestation = answer.await.ok().flatten().ok_or(StepError::Stopping)?;
-        self.post.statement(&attestation).await.map_err(|error| StepError::NotYet(error.to_string()))?;
-        info!(%case, claim = name, "vouched for");
-        Ok(())
+        self.tell(Message::Vouch { case: *case, word, reply }).await?;
+        let hash = answer.await.ok().flatten().ok_or(StepError::Stopping)?;
+        self.posting.wake();
+        match tokio::time::timeout(SAY_WITHIN, ear.of(hash)).await {
+            Ok(Some(Settled::Taken)) => {}
+            Ok(Some(Settled::Refused(refused))) => return Err(StepError::Precondition(refused.reason)),
+            Ok(None) | Err(_) => {
+                return Err(StepError::NotYet("the coordinator has not taken yet what was vouched for".to_owned()));
+            }
+        }
+        for _ in 0..STAND_LOOKS {
+            let (reply, answer) = oneshot::channel();
+            self.tell(Message::Stands { case: *case, hash, reply }).await?;
+            if answer.await.map_err(|_| StepError::Stopping)? {
+                return Ok(());
+            }
+            tokio::time::sleep(STAND_EVERY).await;
+        }
+        Err(StepError::NotYet("the coordinator does not show yet what was vouched for".to_owned()))
     }
 
     /// The case as the agent sees it.

@@ -33,7 +33,7 @@ use crate::{
     danger::{Danger, dangers},
     difference::{Difference, DifferenceClass, differences},
     identity::IdentityPublicKey,
-    intent::{CaseId, Change, Intent},
+    intent::{CaseId, Change, Intent, Seat},
     plan::{self, Planner},
     refusal::Refusal,
     statement::{BaseRow, StatementHash},
@@ -76,6 +76,15 @@ impl Context<'_> {
     pub fn speaks(&self, signer: &IdentityPublicKey, owner: &Namespace) -> bool {
         let is_me = *signer == self.me.identity && *owner == self.me.owner;
         is_me || self.book.by_identity(signer).is_some_and(|entry| entry.card.owner() == *owner)
+    }
+
+    /// Whether an owner has a participant, by the reader's own knowledge alone.
+    pub fn holds(&self, seat: &Seat) -> bool {
+        if seat.owner == self.me.owner {
+            return self.me.host.as_ref().is_some_and(|(host, _)| *host == seat.participant);
+        }
+        let entry = self.book.by_namespace(&seat.owner);
+        entry.is_some_and(|entry| entry.card.host.as_ref() == Some(&seat.participant))
     }
 }
 
