@@ -6,5 +6,6 @@ pub mod cli;
 pub mod control;
 pub mod coordinator_link;
 pub mod folder;
+pub mod parcel;
 pub mod process;
 pub mod wanted;

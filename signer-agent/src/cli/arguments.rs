@@ -40,7 +40,7 @@ pub enum Command {
     #[command(after_help = "Example: signer-agent --data alice card")]
     Card,
     /// The owner's local list of names and keys.
-    #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
     Book(Book),
     /// Runs the agent: follows the coordinator and its own participant until it is stopped.
     #[command(after_help = "Example: signer-agent --data alice run --yes-to threshold-raise")]
@@ -122,7 +122,7 @@ pub struct Enroll {
 #[derive(Subcommand)]
 pub enum Book {
     /// Enters a card whose code was compared over a second path.
-    #[command(after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    #[command(after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
     Add(AddCard),
     /// Prints the book.
     #[command(after_help = "Example: signer-agent --data alice book list")]

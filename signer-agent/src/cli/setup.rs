@@ -57,6 +57,7 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         identity: keys.identity().identity(),
         host: Some(host),
         party_key: Some(keys.party_key().clone()),
+        parcel_key: Some(keys.parcel_key().recipient()),
     };
     folder.set_card(&card)?;
     folder.set_config(&Config {
