@@ -18,6 +18,7 @@ use canton_topology::{
 };
 use coordinator::{
     config::Config,
+    parcels::ledger::Quotas,
     run::{Options, start_with},
     store::{Batch, Enrolment, Store as _, Write, sled::SledStore},
     tls::accept::Bounds,
@@ -42,6 +43,7 @@ fn main() {
         invitation_lifetime: Duration::from_secs(3600),
         log: "info".to_owned(),
         participant: None,
+        parcels: Quotas { owner_and_case: 1, owner: 1, total: 1, keep_free: 0, keep_micros: 1 },
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // The first start makes the data folder and its keys.

@@ -12,6 +12,8 @@ use canton_topology::id::SynchronizerId;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::parcels::ledger::Quotas;
+
 /// What `coordinator init` writes.
 pub const SAMPLE: &str = include_str!("config_sample.toml");
 
@@ -30,6 +32,8 @@ pub struct Config {
     pub log: String,
     /// The participant by which topology is read and changes are submitted.
     pub participant: Option<ParticipantConfig>,
+    /// How many bytes of parcels are held, and how long.
+    pub parcels: Quotas,
 }
 
 /// A participant's admin API.
@@ -89,6 +93,24 @@ struct File {
     #[serde(default = "log")]
     log: String,
     participant: Option<FileParticipant>,
+    #[serde(default)]
+    parcels: FileParcels,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileParcels {
+    owner_and_case_gib: u64,
+    owner_gib: u64,
+    total_gib: u64,
+    keep_free_gib: u64,
+    keep_days: u64,
+}
+
+impl Default for FileParcels {
+    fn default() -> Self {
+        Self { owner_and_case_gib: 32, owner_gib: 64, total_gib: 128, keep_free_gib: 2, keep_days: 7 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -164,6 +186,14 @@ impl Config {
                 access: participant.access.beside(beside),
             })
         });
+        let gib = |name, found| Ok::<_, ConfigError>(in_range(name, found, 1, 1 << 20)? << 30);
+        let parcels = Quotas {
+            owner_and_case: gib("parcels.owner_and_case_gib", file.parcels.owner_and_case_gib)?,
+            owner: gib("parcels.owner_gib", file.parcels.owner_gib)?,
+            total: gib("parcels.total_gib", file.parcels.total_gib)?,
+            keep_free: gib("parcels.keep_free_gib", file.parcels.keep_free_gib)?,
+            keep_micros: days(in_range("parcels.keep_days", file.parcels.keep_days, 1, 3650)?),
+        };
         Ok(Self {
             data: beside.join(file.data),
             listen: file.listen,
@@ -171,6 +201,7 @@ impl Config {
             invitation_lifetime: Duration::from_secs(hours * 3600),
             log: file.log,
             participant: participant.transpose()?,
+            parcels,
         })
     }
 
@@ -190,6 +221,11 @@ impl Config {
         names.dedup();
         names
     }
+}
+
+/// Days in microseconds.
+fn days(days: u64) -> i64 {
+    i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(24 * 3600 * 1_000_000)
 }
 
 /// The host of `HOST:PORT`, without the brackets of an IPv6 address.

@@ -27,6 +27,7 @@ use crate::{
     },
     enrolment::Enroller,
     identity::{self, IdentityError},
+    parcels::{Parcels, files::FilesError, keeper},
     register::Register,
     store::{Store, StoreError, sled::SledStore},
     tls::{
@@ -62,6 +63,9 @@ pub enum RunError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The parcels.
+    #[error(transparent)]
+    Parcels(#[from] FilesError),
     /// The identity key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -148,6 +152,7 @@ fn connect(config: &Config) -> Result<Option<Arc<dyn Node>>, RunError> {
 struct Opened {
     folder: DataFolder,
     store: Arc<dyn Store>,
+    parcels: Arc<Parcels>,
     authority: Arc<Authority>,
     register: Arc<Register>,
     driver: Driver,
@@ -166,7 +171,7 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
     let waits = stopped.clone();
     let opened = spawn_blocking(move || open(&config, planner, node, &handle, &waits)).await;
     let opened = opened.map_err(|_| RunError::Ended("opening the data folder"))??;
-    let Opened { folder, store, authority, register, driver, mind, coordinator } = opened;
+    let Opened { folder, store, parcels, authority, register, driver, mind, coordinator } = opened;
     let config = options.config;
     let listen = |error| RunError::Listen { address: config.listen, error };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
@@ -188,6 +193,8 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
         store,
         register,
         enroller: Arc::new(enroller),
+        parcels,
+        places: Arc::default(),
         driver,
         coordinator,
         planner,
@@ -196,7 +203,8 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
     let mut servers = JoinSet::new();
     let router = api::router(Arc::clone(&api));
     servers.spawn(accept::serve(listener, Arc::new(tls), router, options.bounds, stopped.clone()));
-    servers.spawn(control::serve(socket, Arc::new(control), stopped));
+    servers.spawn(control::serve(socket, Arc::new(control), stopped.clone()));
+    servers.spawn(keeper::keep(Arc::clone(&api.parcels), Arc::clone(&api.store), stopped));
     let (unchecked, stopped) = (Arc::clone(&api.store), api.stop.clone());
     let mut reading = JoinSet::new();
     reading.spawn_blocking(move || check(unchecked.as_ref(), &stopped));
@@ -232,6 +240,7 @@ fn open(
     let folder = DataFolder::open(&config.data)?;
     // First of all: it locks the folder.
     let store: Arc<dyn Store> = Arc::new(SledStore::open(&folder.store())?);
+    let parcels = Arc::new(Parcels::open(&folder, config.parcels, stop.clone())?);
     let authority = Arc::new(Authority::open(&folder)?);
     let signer = identity::open(&folder)?;
     let coordinator = signer.identity();
@@ -245,7 +254,7 @@ fn open(
         node: node.map(|node| (node, poll)),
     };
     let (driver, mind) = Driver::start(parts, handle, stop)?;
-    Ok(Opened { folder, store, authority, register, driver, mind, coordinator })
+    Ok(Opened { folder, store, parcels, authority, register, driver, mind, coordinator })
 }
 
 impl Running {

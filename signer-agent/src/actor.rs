@@ -25,7 +25,7 @@ use protocol::{
     intent::{CaseId, Change, Intent, Void},
     life::{Standing, Status, standing},
     refusal::Refusal,
-    statement::{Statement, StatementHash, Withdrawal},
+    statement::{Claim, Statement, StatementHash, Withdrawal},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::oneshot};

@@ -23,6 +23,7 @@ use protocol::{
     book::Book,
     case::{Case, CaseError},
     difference::DifferenceClass,
+    hosting::coordinator_submits,
     directory::Directory,
     identity::IdentityPublicKey,
     intent::CaseId,
@@ -224,7 +225,8 @@ impl Agent {
         self.cases.values()
     }
 
-    fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
+    /// What the agent knows when it verifies.
+    pub fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
         Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
     }
 
@@ -363,7 +365,11 @@ impl Agent {
                 let own = released.iter().filter(|one| one.transaction == request.transaction);
                 let own = own.map(|one| one.signature.clone());
                 let others = case.signatures(&request.transaction).cloned();
-                let signed = SignedTransaction::new(transaction.clone(), own.chain(others).take(1).collect(), true);
+                // A new host that will import contracts must see its own proposal on the synchronizer, or its node takes
+                // no import: it proposes, whoever signed before.
+                let carried = if coordinator_submits(case) { 1 } else { 0 };
+                let signatures = own.chain(others).take(carried).collect();
+                let signed = SignedTransaction::new(transaction.clone(), signatures, true);
                 let pinned = self.pinned(request)?;
                 (custody.participant)(&signed, &pinned).map_err(AgentError::Participant)
             }

@@ -38,6 +38,24 @@ pub enum Request {
         /// The dangers that are accepted, by name.
         accepts: Vec<String>,
     },
+    /// The steps of a case: who does what, how far it is, what to do now.
+    Workflow {
+        /// Which case.
+        case: CaseRef,
+    },
+    /// The owner's part of a case.
+    WorkflowRun {
+        /// Which case.
+        case: CaseRef,
+        /// The steps that the human confirms, by name.
+        confirm: Vec<String>,
+        /// How the node was backed up.
+        backup: Option<String>,
+        /// Archives of packages to be uploaded.
+        archives: Vec<std::path::PathBuf>,
+        /// A sealed snapshot that came by hand.
+        sealed: Option<std::path::PathBuf>,
+    },
     /// The owner's yes.
     Approve {
         /// Which case.
@@ -116,11 +134,47 @@ pub enum Wanted {
         /// Keys that must sign.
         keys: Option<u32>,
     },
+    /// One more host of a party.
+    Host(Host),
     /// Transactions as they are, hex.
     Raw {
         /// The wrapped transactions.
         transactions: Vec<String>,
     },
+}
+
+/// One more host of a party, in names of the book.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Host {
+    /// The party.
+    pub party: String,
+    /// Whose participant is to host it.
+    pub on: String,
+    /// Whose participant knows its contracts; one that hosts it, where not named.
+    pub from: Option<String>,
+    /// Whose participant counts the contracts beside it; another one that hosts the party, where not named.
+    pub second: Option<String>,
+    /// What the new host may do.
+    pub permission: HostPermission,
+    /// How many hosts must confirm from then on.
+    pub confirmations: Option<u32>,
+    /// Owners who may sign before the new host is disconnected.
+    pub ahead: Vec<String>,
+    /// Packages that the new host must have vetted.
+    pub packages: Vec<String>,
+    /// The way; the agent looks and picks it, where none is named.
+    pub way: Option<Way>,
+}
+
+/// How a new host learns of a party's contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// There are none: the party was never used.
+    Simple,
+    /// They are carried over.
+    Replicate,
 }
 
 /// What comes back.

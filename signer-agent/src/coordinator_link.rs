@@ -224,23 +224,47 @@ impl Link {
         self.answer(self.client.post(format!("{}{path}", self.base)).timeout(PATIENCE).json(body)).await
     }
 
-    async fn answer<A: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<A, LinkError> {
-        let unreachable = |error: reqwest::Error| {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
+    /// A request to a path, with time for its answer.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str, time: Duration) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).timeout(time)
+    }
+
+    /// The body of an answer that may not be longer than so many bytes.
+    pub(crate) async fn bounded(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, LinkError> {
+        let mut response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > bytes_max {
+                return Err(LinkError::BadAnswer(format!("more than the {bytes_max} bytes that were asked for")));
             }
-            LinkError::Unreachable(text)
-        };
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
+    }
+
+    async fn answer<A: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<A, LinkError> {
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let body = response.bytes().await.map_err(unreachable)?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| LinkError::BadAnswer(error.to_string()));
         }
-        let problem = serde_json::from_slice(&body);
-        Err(problem.map_or_else(|_| LinkError::BadAnswer(format!("status {status}")), LinkError::Refused))
+        Err(refused(status, &body))
     }
+}
+
+fn unreachable(error: reqwest::Error) -> LinkError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    LinkError::Unreachable(text)
+}
+
+fn refused(status: reqwest::StatusCode, body: &[u8]) -> LinkError {
+    let problem = serde_json::from_slice(body);
+    problem.map_or_else(|_| LinkError::BadAnswer(format!("status {status}")), LinkError::Refused)
 }

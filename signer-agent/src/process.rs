@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use canton_client::{
     access::{Access, AccessError},
+    ledger::Ledger,
     participant::{Options, Participant},
 };
 use canton_topology::{
@@ -20,6 +21,7 @@ use custody::{
 };
 use protocol::{
     difference::DifferenceClass,
+    hosting::HostingStep,
     identity::{IdentityCertificate, IdentityPublicKey},
     statement::{SignStatements as _, Statement},
     verify::Me,
@@ -35,9 +37,10 @@ use tracing::{info, warn};
 use crate::{
     actor::{Actor, Message},
     agent::Agent,
-    control::{self, Answer, Request},
+    control::{self, Answer, Request, Wanted},
     coordinator_link::Link,
     folder::{Config, Folder, Seen},
+    hosting::{self, Runner, Tools, follow::Follower},
     lines::Lines,
     outgoing::Settled,
     posting::Posting,
@@ -51,6 +54,8 @@ const INBOX_WAIT: Duration = Duration::from_secs(20);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a rule is asked whether it permits something that waits.
 const RULES_EVERY: Duration = Duration::from_millis(500);
+/// How many times an approval is made again while a new host's answer is awaited.
+const APPROVE_LOOKS: usize = 20;
 /// How long a command waits for the coordinator to take what it made.
 const POST_WITHIN: Duration = Duration::from_secs(15);
 
@@ -104,6 +109,15 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     let host = folder.card()?.host.map(|id| (node.clone(), id));
     let listener = control::listen(&folder.socket())?;
     let (sender, inbox) = mpsc::channel(256);
+    let ledger = config.ledger.as_ref().map(|address| ledger(address, &config.ledger_access)).transpose()?;
+    let tools = Tools {
+        node: node.clone(),
+        ledger,
+        link: link.clone(),
+        folder: folder.clone(),
+        parcel_key: keys.parcel_key().clone(),
+        backup_command: config.backup_command.clone(),
+    };
     let actor = Actor {
         agent,
         journal,
@@ -111,15 +125,18 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         participant: host,
         folder: folder.clone(),
         outgoing,
+        has_backup_command: !config.backup_command.is_empty(),
         runtime: tokio::runtime::Handle::current(),
     };
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
     info!(socket = %folder.socket().display(), "the agent runs");
     let posting = Posting::start(link.clone(), sender.clone());
-    let shell = Shell { sender, link, posting };
+    let follower = Follower { runner: Runner::new(tools), actor: sender.clone(), posting: posting.clone() };
+    let shell = Shell { sender, link, posting, follower };
     tokio::spawn(shell.clone().follow_inbox(lines, cursor));
     tokio::spawn(shell.clone().follow_topology(node, config));
     tokio::spawn(shell.clone().follow_rules());
+    tokio::spawn(shell.follower.clone().follow());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -165,6 +182,7 @@ struct Shell {
     sender: mpsc::Sender<Message>,
     link: Link,
     posting: Posting,
+    follower: Follower,
 }
 
 impl Shell {
@@ -265,6 +283,47 @@ impl Shell {
     }
 
     async fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::WorkflowRun { case, confirm, backup, archives, sealed } => {
+                let confirmed = match hosting::command::confirmed(confirm, backup, archives, sealed) {
+                    Ok(confirmed) => confirmed,
+                    Err(reason) => return Answer::failed("Confirm", reason),
+                };
+                hosting::command::run(&self.follower, &case, confirmed).await
+            }
+            Request::Workflow { case } => hosting::command::show(&self.follower, &case).await,
+            Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts } => {
+                let (host, advice) = match hosting::command::advised(&self.follower, host).await {
+                    Ok(advised) => advised,
+                    Err(answer) => return answer,
+                };
+                let request = Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts };
+                hosting::command::with_advice(self.said(request).await, advice)
+            }
+            Request::Approve { .. } => self.approved(request).await,
+            other => self.said(other).await,
+        }
+    }
+
+    /// Where a fresh answer of a new host is all that is missing, it is asked for, and the approval is made again.
+    async fn approved(&self, request: Request) -> Answer {
+        let mut answer = self.said(request.clone()).await;
+        let Answer::NotYet { reason } = &answer else { return answer };
+        let Request::Approve { case, .. } = &request else { return answer };
+        if !reason.contains(HostingStep::Disconnect.name()) || !self.follower.asked_for(case).await {
+            return answer;
+        }
+        for _ in 0..APPROVE_LOOKS {
+            tokio::time::sleep(RETRY_AFTER).await;
+            answer = self.said(request.clone()).await;
+            if !matches!(answer, Answer::NotYet { .. }) {
+                break;
+            }
+        }
+        answer
+    }
+
+    async fn said(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
         let mut ear = self.posting.listen();
         self.tell(Message::Request { request, reply }).await;
@@ -329,6 +388,11 @@ async fn read_topology(
 fn participant(address: &str, access: &Access) -> Result<Participant, AccessError> {
     let (address, access) = (address.to_owned(), access.clone());
     Participant::new(&Options { address, timeout: Duration::from_secs(10), access })
+}
+
+fn ledger(address: &str, access: &Access) -> Result<Ledger, AccessError> {
+    let (address, access) = (address.to_owned(), access.clone());
+    Ledger::new(&Options { address, timeout: Duration::from_secs(10), access })
 }
 
 /// Who a participant is, for the owner's card.

@@ -2,16 +2,21 @@
 
 use canton_topology::{
     Timestamp,
-    id::{Namespace, PartyId},
+    id::{Namespace, ParticipantId, PartyId},
     key::SigningPublicKey,
 };
 use custody::keys::encrypted_file::{KeyFileError, random_bytes};
 use protocol::{
     book::Card,
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Raw},
+    hosting::record::hosts_of,
+    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, HostParty, HostingPath, Raw, Seat},
 };
 
-use crate::{agent::Agent, control::Wanted, folder::Folder};
+use crate::{
+    agent::Agent,
+    control::{self, Wanted, Way},
+    folder::Folder,
+};
 
 /// A fresh UUIDv7.
 ///
@@ -65,12 +70,58 @@ pub fn resolve(wanted: &Wanted, agent: &Agent, folder: &Folder) -> Result<Change
                 signing: keys.map(|value| Ok::<_, String>((party()?, value))).transpose()?,
             })
         }
+        Wanted::Host(host) => Change::HostParty(host_party(host, agent, &own)?),
         Wanted::Raw { transactions } => {
             let read = |(index, text): (usize, &String)| {
                 hex::decode(text).map_err(|error| format!("transaction {index}: not hex: {error}"))
             };
             Change::Raw(Raw { transactions: transactions.iter().enumerate().map(read).collect::<Result<_, _>>()? })
         }
+    })
+}
+
+fn host_party(wanted: &control::Host, agent: &Agent, own: &Card) -> Result<HostParty, String> {
+    let party: PartyId = wanted.party.parse().map_err(|error| format!("PARTY: {error}"))?;
+    let state = agent.state().ok_or("this agent's participant has shown no topology yet; try again later")?;
+    let hosts: Vec<ParticipantId> = hosts_of(state, &party);
+    if hosts.is_empty() {
+        return Err(format!("PARTY: {party} has no host on this synchronizer"));
+    }
+    let seat = |flag: &str, name: &String| {
+        let card = card_of(name, agent, own)?;
+        let participant = card.host.clone().ok_or_else(|| format!("{flag} {name}: its card names no participant"))?;
+        Ok::<_, String>(Seat { owner: card.owner(), participant })
+    };
+    let cards = || std::iter::once(own).chain(agent.book().entries().iter().map(|entry| &entry.card));
+    let hosting = |but: Option<&ParticipantId>| {
+        let mut found = cards().filter_map(|card| Some(Seat { owner: card.owner(), participant: card.host.clone()? }));
+        found.find(|seat| hosts.contains(&seat.participant) && Some(&seat.participant) != but)
+    };
+    let source = match &wanted.from {
+        Some(name) => seat("--from", name)?,
+        None => hosting(None).ok_or("no host of the party is in the book; enter one's card, or name it with --from")?,
+    };
+    let path = match wanted.way.ok_or("name the way with --simple or --replicate")? {
+        Way::Simple => HostingPath::Simple { packages: wanted.packages.clone() },
+        Way::Replicate => HostingPath::Replicated {
+            second: match &wanted.second {
+                Some(name) => Some(seat("--second", name)?),
+                None => hosting(Some(&source.participant)),
+            },
+            ahead: wanted
+                .ahead
+                .iter()
+                .map(|name| Ok(card_of(name, agent, own)?.owner()))
+                .collect::<Result<_, String>>()?,
+        },
+    };
+    Ok(HostParty {
+        party,
+        source,
+        target: seat("--on", &wanted.on)?,
+        permission: wanted.permission,
+        confirmation_threshold: wanted.confirmations,
+        path,
     })
 }
 

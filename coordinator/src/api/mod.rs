@@ -6,6 +6,7 @@ mod enroll;
 mod extract;
 mod health;
 mod inbox;
+mod parcels;
 pub mod problem;
 mod statements;
 
@@ -14,13 +15,19 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use protocol::{identity::IdentityPublicKey, plan::Planner};
 use tokio::sync::watch;
 
 use self::problem::{Problem, Slug};
-use crate::{driver::Driver, enrolment::Enroller, register::Register, store::Store};
+use crate::{
+    driver::Driver,
+    enrolment::Enroller,
+    parcels::{Parcels, places::Places},
+    register::Register,
+    store::Store,
+};
 
 /// Longest body: a statement of 1 MiB as base64, and the JSON around it.
 const BODY_BYTES_MAX: usize = 3 << 19;
@@ -33,6 +40,10 @@ pub struct Api {
     pub register: Arc<Register>,
     /// Who enrolls.
     pub enroller: Arc<Enroller>,
+    /// Sealed files on their way.
+    pub parcels: Arc<Parcels>,
+    /// How many pieces of them may be in memory.
+    pub places: Arc<Places>,
     /// The way to the mind.
     pub driver: Driver,
     /// The coordinator's identity key.
@@ -52,6 +63,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/inbox", get(inbox::inbox))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{id}", get(cases::show))
+        .route("/v1/cases/{id}/parcels/{parcel}", get(parcels::show).delete(parcels::take_back))
+        .route("/v1/cases/{id}/parcels/{parcel}/bytes", put(parcels::receive).get(parcels::give))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(async || {

@@ -7,7 +7,13 @@ use axum::{
 };
 use protocol::{api, case::CaseError};
 
-use crate::{coordinator::Refused, driver::TakeError, enrolment::EnrolError, store::StoreError};
+use crate::{
+    coordinator::Refused,
+    driver::TakeError,
+    enrolment::EnrolError,
+    parcels::{ParcelError, files::FilesError, ledger::Refused as ParcelRefused},
+    store::StoreError,
+};
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,18 @@ pub enum Slug {
     CaseUnknown,
     /// The intent means nothing today.
     IntentUnplannable,
+    /// There is no such parcel.
+    ParcelUnknown,
+    /// The parcel is somebody else's.
+    ParcelNotYours,
+    /// Another piece of the parcel comes next.
+    ParcelOffset,
+    /// The piece does not fit to the parcel.
+    ParcelRefused,
+    /// The parcel is not all there.
+    ParcelIncomplete,
+    /// The disk has no room.
+    StorageFull,
     /// A limit is reached.
     LimitReached,
     /// The cursor is ahead of everything that is here.
@@ -64,7 +82,7 @@ pub enum Slug {
 
 impl Slug {
     /// Every slug.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::BodyMalformed,
         Self::BodyTooLong,
         Self::BodyTooSlow,
@@ -83,6 +101,12 @@ impl Slug {
         Self::HistoryForked,
         Self::CaseUnknown,
         Self::IntentUnplannable,
+        Self::ParcelUnknown,
+        Self::ParcelNotYours,
+        Self::ParcelOffset,
+        Self::ParcelRefused,
+        Self::ParcelIncomplete,
+        Self::StorageFull,
         Self::LimitReached,
         Self::CursorAhead,
         Self::Busy,
@@ -130,6 +154,14 @@ impl Slug {
             Self::IntentUnplannable => {
                 ("intent-unplannable", StatusCode::UNPROCESSABLE_ENTITY, "The intent cannot be carried out")
             }
+            Self::ParcelUnknown => ("parcel-unknown", StatusCode::NOT_FOUND, "There is no such parcel"),
+            Self::ParcelNotYours => ("parcel-not-yours", StatusCode::FORBIDDEN, "The parcel is somebody else's"),
+            Self::ParcelOffset => ("parcel-offset", StatusCode::CONFLICT, "Another piece of the parcel comes next"),
+            Self::ParcelRefused => {
+                ("parcel-refused", StatusCode::UNPROCESSABLE_ENTITY, "The piece does not fit to the parcel")
+            }
+            Self::ParcelIncomplete => ("parcel-incomplete", StatusCode::CONFLICT, "The parcel is not all here"),
+            Self::StorageFull => ("storage-full", StatusCode::INSUFFICIENT_STORAGE, "The disk has no room"),
             Self::LimitReached => ("limit-reached", StatusCode::TOO_MANY_REQUESTS, "A limit is reached"),
             Self::CursorAhead => ("cursor-ahead", StatusCode::CONFLICT, "The cursor is ahead of this coordinator"),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The coordinator is busy"),
@@ -231,6 +263,38 @@ impl From<EnrolError> for Problem {
     }
 }
 
+impl From<ParcelError> for Problem {
+    fn from(error: ParcelError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ParcelError::Refused(refused) => Self::new(slug_of_parcel(&refused), detail),
+            ParcelError::Files(FilesError::Full) => Self::new(Slug::StorageFull, detail),
+            ParcelError::Files(error @ FilesError::Io { .. }) => {
+                tracing::error!(%error, "a parcel's files fail");
+                Self::new(Slug::StoreFailed, "look at the coordinator's log")
+            }
+        }
+    }
+}
+
+fn slug_of_parcel(refused: &ParcelRefused) -> Slug {
+    match refused {
+        ParcelRefused::Length { .. } | ParcelRefused::OtherTerms { .. } | ParcelRefused::PieceLength { .. } => {
+            Slug::ParcelRefused
+        }
+        ParcelRefused::TooManyInCase { .. } | ParcelRefused::TooMany { .. } | ParcelRefused::Quota { .. } => {
+            Slug::LimitReached
+        }
+        ParcelRefused::NoRoom { .. } => Slug::StorageFull,
+        ParcelRefused::Offset { .. } => Slug::ParcelOffset,
+        ParcelRefused::Busy { .. } => Slug::Busy,
+        ParcelRefused::Unknown { .. } => Slug::ParcelUnknown,
+        ParcelRefused::NotYours { .. } => Slug::ParcelNotYours,
+        ParcelRefused::Incomplete { .. } => Slug::ParcelIncomplete,
+        ParcelRefused::PastEnd { .. } => Slug::QueryMalformed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,7 +315,8 @@ mod tests {
              method-not-allowed 405\ncertificate-missing 401\nnot-enrolled 403\ntoken-refused 403\n\
              enrolment-conflict 409\nenrolment-refused 422\nstatement-unreadable 422\nstatement-refused 422\n\
              speaker-refused 403\nsignature-refused 422\nhistory-forked 409\ncase-unknown 404\nintent-unplannable 422\n\
-             limit-reached 429\ncursor-ahead 409\nbusy 503\nstopping 503\nstore-failed 500\ninternal 500"
+             parcel-unknown 404\nparcel-not-yours 403\nparcel-offset 409\nparcel-refused 422\n\
+             parcel-incomplete 409\nstorage-full 507\nlimit-reached 429\ncursor-ahead 409\nbusy 503\nstopping 503\nstore-failed 500\ninternal 500"
         );
     }
 }

@@ -89,7 +89,7 @@ pub fn open<'a>(key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
 fn checksum(key: &[u8], value: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(b"countersign/row/v1\n");
-    hasher.update([u8::try_from(key.len()).expect("the longest key has 33 bytes")]);
+    hasher.update([u8::try_from(key.len()).expect("no key is that long")]);
     hasher.update(key);
     hasher.update(value);
     hasher.finalize().into()

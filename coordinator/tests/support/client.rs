@@ -12,6 +12,7 @@ use coordinator::{
     config::{Config, ParticipantConfig},
     control::ask_invitation,
     driver::participant::Node,
+    parcels::ledger::Quotas,
     run::{Options, Running, start_with},
     tls::{accept::Bounds, install_crypto},
 };
@@ -31,6 +32,10 @@ pub struct Service {
     folder: tempfile::TempDir,
 }
 
+/// Small enough to be reached.
+pub const QUOTAS: Quotas =
+    Quotas { owner_and_case: 1 << 20, owner: 3 << 19, total: 2 << 20, keep_free: 0, keep_micros: 1_000_000 };
+
 pub fn config(folder: &Path) -> Config {
     Config {
         data: folder.join("data"),
@@ -39,6 +44,7 @@ pub fn config(folder: &Path) -> Config {
         invitation_lifetime: Duration::from_secs(3600),
         log: "info".to_owned(),
         participant: None,
+        parcels: QUOTAS,
     }
 }
 

@@ -436,8 +436,9 @@ fn book(keys: &BTreeMap<Namespace, SigningPublicKey>, seed: u64) -> Result<Book>
     for (index, public) in keys.values().enumerate() {
         let name = format!("owner-{}", index + 1);
         let identity = SignStatements::identity(&key(seed, index as u64 + 1));
-        let card = Card { name: name.clone(), namespace_key: public.clone(), identity, host: None, party_key: None };
-        book.add(Entry { name, card })?;
+        let (namespace_key, entry) = (public.clone(), name.clone());
+        let card = Card { name, namespace_key, identity, host: None, party_key: None, parcel_key: None };
+        book.add(Entry { name: entry, card })?;
     }
     Ok(book)
 }

@@ -7,6 +7,10 @@
 //! | `POST /v1/statements` | [`PostStatement`] | [`Posted`] |
 //! | `GET /v1/inbox?after=&wait_ms=` | | [`Inbox`] |
 //! | `GET /v1/cases`, `GET /v1/cases/{id}` | | [`CaseList`], [`CaseDetail`] |
+//! | `GET /v1/cases/{id}/parcels/{sha256}` | | [`ParcelStatus`] |
+//! | `PUT /v1/cases/{id}/parcels/{sha256}/bytes?to=&length=&offset=` | bytes | [`ParcelStatus`] |
+//! | `GET /v1/cases/{id}/parcels/{sha256}/bytes?offset=&length=` | | bytes |
+//! | `DELETE /v1/cases/{id}/parcels/{sha256}` | | nothing |
 //!
 //! Errors are RFC 9457 problem documents: [`Problem`].
 
@@ -163,6 +167,37 @@ pub struct CaseDetail {
     pub missing: Vec<String>,
     /// The statements, in order.
     pub statements: Vec<Base64>,
+}
+
+/// How far a parcel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParcelState {
+    /// The next piece is waited for.
+    Receiving,
+    /// All bytes are there and are being hashed.
+    Checking,
+    /// All bytes are there, and hash to the parcel's name: it can be fetched.
+    Complete,
+    /// The bytes that came hash to something else; they are gone, and may be sent anew from 0.
+    Refused,
+}
+
+/// A parcel, as the coordinator sees it: a sealed file that it cannot open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParcelStatus {
+    /// The SHA-256 of the sealed file, 64 hex digits.
+    pub parcel: String,
+    /// The namespace of the owner who sends it.
+    pub from: String,
+    /// The namespace of the owner who may fetch it.
+    pub to: String,
+    /// The sealed file's length, in bytes.
+    pub length: u64,
+    /// How many of them are there, durably; the offset of the next piece.
+    pub received: u64,
+    /// How far it is.
+    pub state: ParcelState,
 }
 
 /// An RFC 9457 problem document.

@@ -15,6 +15,7 @@ use crate::{
     encoding::{self, EncodingError},
     identity::IdentityPublicKey,
     limits,
+    parcel::Recipient,
 };
 
 /// What one owner tells the others about itself.
@@ -30,9 +31,12 @@ pub struct Card {
     pub host: Option<ParticipantId>,
     /// The owner's key for inline party signing keys, where it has one.
     pub party_key: Option<SigningPublicKey>,
+    /// To whom parcels for the owner's agent are sealed, where it takes any. The sender believes its own book alone: a
+    /// recipient from anywhere else could be the reader in between.
+    pub parcel_key: Option<Recipient>,
 }
 
-const CARD_PREFIX: &str = "countersign-card1:";
+const CARD_PREFIX: &str = "countersign-card2:";
 
 /// Why a text is not a card.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -17,6 +17,7 @@ pub mod intent;
 pub mod life;
 pub mod limits;
 pub mod merge;
+pub mod parcel;
 pub mod plan;
 pub mod principal;
 pub mod refusal;

@@ -34,6 +34,20 @@ pub const SIGNING_KEYS_MAX: usize = 20;
 pub const INBOX_ENTRIES_MAX: usize = 500;
 /// Longest time, in milliseconds, that an inbox request may wait.
 pub const INBOX_WAIT_MS_MAX: u64 = 30_000;
+/// Longest sealed file that is carried: 256 GiB.
+pub const PARCEL_BYTES_MAX: u64 = 256 << 30;
+/// Most bytes of a parcel in one request: 4 MiB.
+pub const PARCEL_CHUNK_BYTES_MAX: usize = 4 << 20;
+/// Longest head of a sealed file: one recipient, and what age adds for exercise.
+pub const PARCEL_HEAD_BYTES_MAX: usize = 4096;
+/// Most parcels that one owner may have in one case at the same coordinator.
+pub const PARCELS_PER_OWNER_AND_CASE_MAX: usize = 16;
+/// Most parcels that one owner may have at the same coordinator.
+pub const PARCELS_PER_OWNER_MAX: usize = 1_000;
+/// Longest time, in microseconds, that a parcel may wait for its next piece: three days.
+pub const PARCEL_IDLE_MICROS_MAX: i64 = 3 * 24 * 3600 * 1_000_000;
+/// Longest time, in microseconds, that a parcel is kept without anybody touching it, whatever its case: 120 days.
+pub const PARCEL_KEPT_MICROS_MAX: i64 = 120 * 24 * 3600 * 1_000_000;
 /// Longest time, in microseconds, between an intent's creation and its deadline: 90 days.
 pub const DEADLINE_MICROS_MAX: i64 = 90 * 24 * 3600 * 1_000_000;
 /// How far, in microseconds, a proposer's clock may run ahead of ours: five minutes.

@@ -3,7 +3,6 @@
 use canton_topology::{
     id::{Namespace, PartyId},
     judge::Verifier,
-    mapping::{Mapping, party_key},
     transaction::Transaction,
 };
 use protocol::{
@@ -11,7 +10,7 @@ use protocol::{
     hosting::{
         checklist::{Actor as By, Alarm, Item, Progress, checklist},
         gate::seats_are_known,
-        record::{Record, host_of},
+        record::{Record, hosts_of},
     },
     identity::IdentityPublicKey,
     intent::{CaseId, Change, HostParty, Seat},
@@ -24,10 +23,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{Actor, Word, now};
-use crate::{
-    control::Answer,
-    hosting::view::View,
-};
+use crate::{control::Answer, hosting::view::View};
 
 impl Actor {
     /// Every case of hosting.
@@ -63,7 +59,7 @@ impl Actor {
             snapshot: record.exported().map(|(_, snapshot)| snapshot.clone()),
             counted: record.counted().map(|(_, contents)| *contents),
             is_hosted: record.host().is_some_and(|host| !host.onboarding),
-            recipient: recipient.and_then(|entry| entry.card.parcel_key.clone()),
+            recipient: recipient.and_then(|entry| entry.card.parcel_key),
             has_backup_command: self.has_backup_command,
             change,
         })
@@ -96,9 +92,8 @@ impl Actor {
 
     /// Whether the owner's own node hosts a party.
     pub(super) fn hosts(&self, party: &PartyId) -> bool {
-        let host = self.agent.me().host.as_ref().map(|(host, _)| host);
-        let found = self.agent.state().zip(host).and_then(|(state, host)| host_of(state, party, host));
-        found.is_some_and(|host| !host.onboarding)
+        let Some((host, _)) = &self.agent.me().host else { return false };
+        self.agent.state().is_some_and(|state| hosts_of(state, party).contains(host))
     }
 
     /// Keeps what the owner says in a hosting, to be posted.
@@ -204,7 +199,15 @@ impl Actor {
         let missing = standing.into_iter().flat_map(Standing::missing).flat_map(|(_, missing)| &missing.namespaces);
         let owners: Vec<Value> = missing.flat_map(|one| &one.owners).map(|owner| self.name_of(owner)).collect();
         let status = standing.map_or("waiting", |standing| standing.status.name());
-        let is = |done: bool, due: bool| if done { "done" } else if due { "due" } else { "waiting" };
+        let is = |done: bool, due: bool| {
+            if done {
+                "done"
+            } else if due {
+                "due"
+            } else {
+                "waiting"
+            }
+        };
         let offered = case.offer().is_some();
         let signed = matches!(status, "ready" | "submitted" | "effective");
         let effective = status == "effective";
@@ -217,16 +220,5 @@ impl Actor {
             json!({ "number": 3, "step": "submit", "what": "hand the complete transaction to the synchronizer",
                 "by": "coordinator", "state": is(effective, signed), "mine": false }),
         ]
-    }
-
-    /// The hosts of a party, as topology has them.
-    pub(super) fn hosts_of(&self, party: &PartyId) -> Vec<canton_topology::id::ParticipantId> {
-        let row = self.agent.state().and_then(|state| state.active(&party_key(party)));
-        match row.map(|row| row.transaction.mapping()) {
-            Some(Mapping::PartyToParticipant(mapping)) => {
-                mapping.participants.iter().map(|host| host.participant.clone()).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 }

@@ -40,7 +40,7 @@ pub enum Command {
     #[command(after_help = "Example: signer-agent --data alice card")]
     Card,
     /// The owner's local list of names and keys.
-    #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
     Book(Book),
     /// Runs the agent: follows the coordinator and its own participant until it is stopped.
     #[command(after_help = "Example: signer-agent --data alice run --yes-to threshold-raise")]
@@ -57,6 +57,9 @@ pub enum Command {
     /// Wants a change.
     #[command(subcommand, after_help = "Example: signer-agent --data alice propose add-owner PARTY dora --threshold 3")]
     Propose(Propose),
+    /// The steps of a case, and this owner's part in them.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
+    Workflow(Workflow),
     /// Signs what a case offers, after showing it.
     #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
     Approve(Approve),
@@ -100,6 +103,9 @@ pub struct Init {
     /// The file of the token that the participant asks for. Read anew for each call.
     #[arg(long, value_name = "FILE")]
     pub participant_token: Option<PathBuf>,
+    /// The Ledger API of the same participant; needed for hosting parties.
+    #[arg(long)]
+    pub ledger: Option<String>,
     #[command(flatten)]
     pub passphrase: Passphrase,
 }
@@ -122,7 +128,7 @@ pub struct Enroll {
 #[derive(Subcommand)]
 pub enum Book {
     /// Enters a card whose code was compared over a second path.
-    #[command(after_help = "Example: signer-agent --data alice book add countersign-card1:… --code 1f3a-…")]
+    #[command(after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
     Add(AddCard),
     /// Prints the book.
     #[command(after_help = "Example: signer-agent --data alice book list")]
@@ -178,6 +184,34 @@ impl From<Rule> for DifferenceClass {
 pub struct Case {
     /// The case: its id, or enough of its beginning or end.
     pub case: String,
+}
+
+#[derive(Subcommand)]
+pub enum Workflow {
+    /// The checklist: who does what, how far it is, and what to do now.
+    #[command(after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
+    Show(Case),
+    /// Does this owner's part. What a human must confirm is asked for at a terminal, or named with --confirm.
+    #[command(after_help = "Example: signer-agent --data dave workflow run 0198f0c1 --confirm disconnect")]
+    Run(WorkflowRun),
+}
+
+#[derive(Args)]
+pub struct WorkflowRun {
+    #[command(flatten)]
+    pub case: Case,
+    /// A step that is to be done, by its name in `workflow show`. Once for each.
+    #[arg(long, value_name = "STEP")]
+    pub confirm: Vec<String>,
+    /// The node's database is backed up, and this says where.
+    #[arg(long, value_name = "WORDS")]
+    pub backup: Option<String>,
+    /// An archive (DAR) of packages that the node lacks, to be uploaded and vetted. Once for each.
+    #[arg(long = "archive", value_name = "FILE")]
+    pub archives: Vec<PathBuf>,
+    /// The sealed snapshot, where it came by hand.
+    #[arg(long, value_name = "FILE")]
+    pub sealed: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -251,6 +285,10 @@ pub enum Propose {
         #[command(flatten)]
         why: Why,
     },
+    /// One more host of a party. Looks whether the party was ever used, and picks the way: simple, or with its contracts
+    /// carried over while the new host is disconnected.
+    #[command(after_help = "Example: signer-agent --data alice propose host treasury::1220… --on dave")]
+    Host(ProposeHost),
     /// Transactions as they are.
     #[command(after_help = "Example: signer-agent --data alice propose raw transaction.hex")]
     Raw {
@@ -260,6 +298,41 @@ pub enum Propose {
         #[command(flatten)]
         why: Why,
     },
+}
+
+#[derive(Args)]
+pub struct ProposeHost {
+    /// The party.
+    pub party: String,
+    /// Whose participant is to host it: a name of the book, or `me`.
+    #[arg(long)]
+    pub on: String,
+    /// Whose participant knows the party's contracts; one in the book that hosts it, where not named.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Whose participant counts the contracts too; another one in the book that hosts it, where not named.
+    #[arg(long)]
+    pub second: Option<String>,
+    /// What the new host may do: submission, confirmation or observation.
+    #[arg(long, default_value = "confirmation")]
+    pub permission: String,
+    /// How many hosts must confirm from then on.
+    #[arg(long)]
+    pub confirmations: Option<u32>,
+    /// An owner who may sign before the new host is disconnected. Once for each; together they can complete nothing.
+    #[arg(long)]
+    pub ahead: Vec<String>,
+    /// A package that the new host must have vetted, by id; of a party that was never used. Once for each.
+    #[arg(long = "package")]
+    pub packages: Vec<String>,
+    /// The party was never used: nothing has to be carried over.
+    #[arg(long, conflicts_with = "replicate")]
+    pub simple: bool,
+    /// The contracts are carried over.
+    #[arg(long)]
+    pub replicate: bool,
+    #[command(flatten)]
+    pub why: Why,
 }
 
 #[derive(Args)]

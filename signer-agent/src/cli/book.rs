@@ -26,6 +26,7 @@ fn described(card: &Card) -> Value {
         "identity": card.identity.to_string(),
         "participant": card.host.as_ref().map(ToString::to_string),
         "party-key": card.party_key.as_ref().map(|key| key.fingerprint().to_string()),
+        "parcel-key": card.parcel_key.as_ref().map(ToString::to_string),
         "code": card.code(),
         "card": card.text(),
     })

@@ -9,6 +9,7 @@ mod inspect;
 mod print;
 mod setup;
 mod talk;
+mod workflow;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -108,6 +109,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,
         Command::Inspect(_) | Command::Audit(_) => Ok(End::Done),
+        Command::Workflow(command) => workflow::run(&folder, &command, form).await,
         Command::Status
         | Command::List
         | Command::Show(_)

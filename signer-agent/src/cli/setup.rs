@@ -57,6 +57,7 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         identity: keys.identity().identity(),
         host: Some(host),
         party_key: Some(keys.party_key().clone()),
+        parcel_key: Some(keys.parcel_key().recipient()),
     };
     folder.set_card(&card)?;
     folder.set_config(&Config {
@@ -64,6 +65,9 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         synchronizer: init.synchronizer.clone(),
         participant: init.participant.clone(),
         participant_access: access,
+        ledger: init.ledger.clone(),
+        ledger_access: Access::default(),
+        backup_command: Vec::new(),
     })?;
     let value = json!({
         "owner": card.owner().to_string(),

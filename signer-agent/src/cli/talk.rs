@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::{
     End, Failed,
-    arguments::{Approve, Command, CreateParty, Propose, Why},
+    arguments::{Approve, Command, CreateParty, Propose, ProposeHost, Why},
     inspect,
     print::{self, Form},
 };
 use crate::{
-    control::{self, Answer, Request, Wanted},
+    control::{self, Answer, Host, Request, Wanted, Way},
     folder::Folder,
 };
 
@@ -37,6 +37,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Card
         | Command::Book(_)
         | Command::Run(_)
+        | Command::Workflow(_)
         | Command::Inspect(_)
         | Command::Audit(_) => bail!("this command does not need the running agent"),
     };
@@ -44,7 +45,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
     finish(answer, matches!(command, Command::Show(_)), form)
 }
 
-fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
+pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
     match answer {
         Answer::Done { value } => {
             if is_show && *form == Form::Words {
@@ -88,8 +89,11 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     let shown = control::ask(&folder.socket(), &Request::Show { case: case.clone() }).await?;
     let Answer::Done { value } = shown else { return finish(shown, true, form).map(|_| None) };
     print::differences(&value);
-    if let Some(reason) = value["verdict"]["reason"].as_str() {
-        bail!("{reason}");
+    match value["verdict"]["reason"].as_str() {
+        // What comes first may be there by the time of the answer: the agent looks again.
+        Some(reason) if value["verdict"]["name"] == "NotYet" => print::line(reason),
+        Some(reason) => bail!("{reason}"),
+        None => {}
     }
     let Some(offer) = value["offer"].as_str() else { return Ok(None) };
     print!("Sign this? Type yes: ");
@@ -113,6 +117,7 @@ fn propose(propose: &Propose) -> anyhow::Result<Request> {
             let of = party.clone();
             (Wanted::ChangeThresholds { of, owners: *owners, confirmations: *confirmations, keys: *keys }, why)
         }
+        Propose::Host(host) => (Wanted::Host(self::host(host)?), &host.why),
         Propose::Raw { files, why } => {
             let read = |path| inspect::input::read_any(path).map(hex::encode);
             (Wanted::Raw { transactions: files.iter().map(read).collect::<anyhow::Result<_>>()? }, why)
@@ -122,15 +127,35 @@ fn propose(propose: &Propose) -> anyhow::Result<Request> {
     Ok(Request::Propose { change, reason: why.reason.clone(), deadline_s, accepts: why.accept.clone() })
 }
 
+fn permission(flag: &str, text: &str) -> anyhow::Result<Permission> {
+    serde_json::from_value(Value::from(text)).map_err(|_| {
+        anyhow::anyhow!("{flag}: {text:?} is not a permission; use submission, confirmation or observation")
+    })
+}
+
+fn host(host: &ProposeHost) -> anyhow::Result<Host> {
+    let way = match (host.simple, host.replicate) {
+        (true, _) => Some(Way::Simple),
+        (false, true) => Some(Way::Replicate),
+        (false, false) => None,
+    };
+    Ok(Host {
+        party: host.party.clone(),
+        on: host.on.clone(),
+        from: host.from.clone(),
+        second: host.second.clone(),
+        permission: permission("--permission", &host.permission)?,
+        confirmations: host.confirmations,
+        ahead: host.ahead.clone(),
+        packages: host.packages.clone(),
+        way,
+    })
+}
+
 fn create_party(create: &CreateParty) -> anyhow::Result<Wanted> {
     let host = |text: &String| -> anyhow::Result<(String, Permission)> {
-        let (name, permission) = text.split_once('=').unwrap_or((text, "confirmation"));
-        let permission = serde_json::from_value(Value::from(permission)).map_err(|_| {
-            anyhow::anyhow!(
-                "--host {text}: {permission:?} is not a permission; use submission, confirmation or observation"
-            )
-        })?;
-        Ok((name.to_owned(), permission))
+        let (name, words) = text.split_once('=').unwrap_or((text, "confirmation"));
+        Ok((name.to_owned(), permission(&format!("--host {text}"), words)?))
     };
     Ok(Wanted::CreateParty {
         hint: create.hint.clone(),

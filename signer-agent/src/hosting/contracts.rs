@@ -1,15 +1,11 @@
 //! Contracts in a file and on a node: streamed, counted, never kept in memory.
 
-use std::{
-    fs::File,
-    io::BufReader,
-    path::Path,
-};
+use std::{fs::File, io::BufReader, path::Path};
 
 use canton_client::{
     ledger::{Ledger, Offset},
-    parties::{Chunks, Export},
     participant::Participant,
+    parties::{Chunks, Export},
     snapshot_file::SnapshotFile,
 };
 use canton_topology::id::{PartyId, SynchronizerId};

@@ -5,7 +5,11 @@ use thiserror::Error;
 
 use crate::{
     folder::FolderError,
-    parcel::{courier::CourierError, open::OpenError, seal::SealError},
+    parcel::{
+        courier::{FetchError, SendError},
+        open::OpenError,
+        seal::SealError,
+    },
 };
 
 /// Why a step is not done. What was begun is gone on with at the next attempt.
@@ -49,9 +53,12 @@ pub enum StepError {
     /// A file that does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A file that does not travel.
+    /// A file that is not sent.
     #[error(transparent)]
-    Courier(#[from] CourierError),
+    Send(#[from] SendError),
+    /// A file that does not come.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// The agent's folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -84,7 +91,8 @@ impl StepError {
             Self::Snapshot(_) => "Snapshot",
             Self::Seal(_) => "Seal",
             Self::Open(_) => "Open",
-            Self::Courier(_) => "Courier",
+            Self::Send(_) => "Send",
+            Self::Fetch(_) => "Fetch",
             Self::Folder(_) => "Folder",
             Self::File { .. } => "File",
             Self::Stopping => "Stopping",

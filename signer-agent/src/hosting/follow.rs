@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::{Confirmed, Runner, error::StepError, view::View};
 use crate::{
     actor::{Message, Word},
+    control::resolve_case,
     outgoing::Settled,
     posting::Posting,
 };
@@ -117,6 +118,13 @@ impl Follower {
             self.attest(&view.case, Claim::Disconnected { nonce: Some(*nonce) }, false).await?;
         }
         Ok(true)
+    }
+
+    /// Asks the new host's owner about a case that a command names; `false` where it cannot be asked.
+    pub async fn asked_for(&self, reference: &str) -> bool {
+        let matching: Vec<CaseId> = self.cases().await;
+        let Ok(case) = resolve_case(reference, matching.into_iter()) else { return false };
+        self.ask(&case).await.is_ok()
     }
 
     /// Asks the new host's owner.

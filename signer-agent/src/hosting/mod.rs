@@ -4,10 +4,11 @@
 //! acts, remembers durably what it will need to undo, acts, looks whether it worked, and has the agent vouch for it. Any
 //! step can be repeated after a crash anywhere.
 
+pub mod command;
 mod contracts;
 pub mod error;
 pub mod follow;
-mod held;
+pub mod held;
 mod node;
 mod source;
 mod target;

@@ -2,10 +2,7 @@
 
 use canton_client::participant::Participant;
 
-use super::{
-    error::StepError,
-    held::Connection,
-};
+use super::{error::StepError, held::Connection};
 
 /// Whether a node is connected to nothing, and connects to nothing by itself.
 pub(super) async fn is_disconnected(node: &Participant) -> Result<bool, StepError> {

@@ -11,7 +11,7 @@ use canton_topology::id::PartyId;
 use protocol::statement::{Claim, Snapshot};
 
 use super::{Step, contracts, error::StepError};
-use crate::parcel::{courier, seal};
+use crate::parcel::{courier::Courier, seal};
 
 /// How long a node looks for the activation that topology shows already.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(120);
@@ -80,7 +80,9 @@ impl Step<'_> {
     fn must_still_be_open(&self) -> Result<(), StepError> {
         match self.view.activated {
             None => Ok(()),
-            Some(_) => Err(StepError::Precondition("the new host is there already; it is too late for this".to_owned())),
+            Some(_) => {
+                Err(StepError::Precondition("the new host is there already; it is too late for this".to_owned()))
+            }
         }
     }
 
@@ -144,8 +146,9 @@ impl Step<'_> {
 
     pub(super) async fn export(&self) -> Result<Claim, StepError> {
         let (change, sealed) = (&self.view.change, self.file("contracts.age"));
-        let Some(recipient) = self.view.recipient.clone() else {
-            let words = "the card of the new host's owner names no key to seal for; enter its newest card with `book add`";
+        let Some(recipient) = self.view.recipient else {
+            let words =
+                "the card of the new host's owner names no key to seal for; enter its newest card with `book add`";
             return Err(StepError::Precondition(words.to_owned()));
         };
         let activated_at = self.view.activated.ok_or(StepError::Stopping)?;
@@ -158,9 +161,9 @@ impl Step<'_> {
         .await?;
         // What nobody needs any more lies around nowhere.
         tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
-        let case = self.view.case;
-        courier::send(&self.tools.link, &case, &sealed, &file.sealed, |bytes| self.progress(bytes, counted.set.count()))
-            .await?;
+        let contracts = counted.set.count();
+        let courier = Courier::new(self.tools.link.clone(), self.view.case);
+        courier.send(&change.target.owner, &sealed, &mut |progress| self.progress(progress.bytes, contracts)).await?;
         Ok(Claim::Exported(Snapshot {
             party: change.party.clone(),
             target: change.target.participant.clone(),

@@ -10,7 +10,7 @@ use protocol::{
 use tracing::info;
 
 use super::{Step, contracts, error::StepError, node, source::blocking};
-use crate::parcel::{courier, open};
+use crate::parcel::{courier::Courier, open};
 
 /// How long a node looks for the activation when it is asked about the flag.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(5);
@@ -121,8 +121,8 @@ impl Step<'_> {
             Some(by_hand) => by_hand.clone(),
             None => {
                 let into = self.file("contracts.age");
-                let (link, case) = (&self.tools.link, &self.view.case);
-                courier::fetch(link, case, &snapshot.file.sealed, &into, |bytes| self.progress(bytes, 0)).await?;
+                let courier = Courier::new(self.tools.link.clone(), self.view.case);
+                courier.fetch(snapshot.file.sealed, &into, &mut |progress| self.progress(progress.bytes, 0)).await?;
                 into
             }
         };

@@ -151,6 +151,7 @@ impl World {
             identity: SignStatements::identity(&identity),
             host: Some(node.participant()),
             party_key: Some(keys[1].1.clone()),
+            parcel_key: None,
         };
         let me = Me {
             owner: card.owner(),

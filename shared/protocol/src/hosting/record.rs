@@ -218,11 +218,22 @@ fn is_of(said: &Said<Attestation>, seat: &Seat) -> bool {
     said.body.owner == seat.owner && said.body.participant == seat.participant
 }
 
+/// A party's hosts as topology has them.
+fn hosting<'a>(state: &'a State, party: &PartyId) -> &'a [HostingParticipant] {
+    let row = state.active(&party_key(party)).filter(|row| row.transaction.operation() == Operation::AddReplace);
+    let Some(Mapping::PartyToParticipant(mapping)) = row.map(|row| row.transaction.mapping()) else { return &[] };
+    &mapping.participants
+}
+
 /// A party's host as topology has it.
 pub fn host_of<'a>(state: &'a State, party: &PartyId, participant: &ParticipantId) -> Option<&'a HostingParticipant> {
-    let row = state.active(&party_key(party)).filter(|row| row.transaction.operation() == Operation::AddReplace)?;
-    let Mapping::PartyToParticipant(mapping) = row.transaction.mapping() else { return None };
-    mapping.participants.iter().find(|host| host.participant == *participant)
+    hosting(state, party).iter().find(|host| host.participant == *participant)
+}
+
+/// The participants that host a party, without those that are still onboarding.
+pub fn hosts_of(state: &State, party: &PartyId) -> Vec<ParticipantId> {
+    let whole = hosting(state, party).iter().filter(|host| !host.onboarding);
+    whole.map(|host| host.participant.clone()).collect()
 }
 
 /// The packages that a participant has vetted, valid at a time.

@@ -10,7 +10,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 
 use super::{Body, StatementHash};
-use crate::{hosting::contract_set::Contents, intent::CaseId, registry::Kind};
+use crate::{hosting::contract_set::Contents, intent::CaseId, parcel::Sealed, registry::Kind};
 
 /// Something that an owner vouches for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,19 +99,8 @@ pub struct Snapshot {
     pub activated_at: Timestamp,
     /// What is in it.
     pub contents: Contents,
-    /// The file as the node wrote it.
-    pub plain: FileDigest,
-    /// The file as it travels.
-    pub sealed: FileDigest,
-}
-
-/// A file by its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileDigest {
-    /// SHA-256.
-    pub sha256: [u8; 32],
-    /// Its length in bytes.
-    pub bytes: u64,
+    /// The file, as the node wrote it and as it travels.
+    pub file: Sealed,
 }
 
 /// An owner asks whether a new host's node is disconnected now.

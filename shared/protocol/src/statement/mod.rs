@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use self::{
     approval::{Approval, Checkpoint, Contribution, EncodedSignature},
-    attestation::{Attestation, Backup, Claim, FileDigest, Question, Snapshot},
+    attestation::{Attestation, Backup, Claim, Question, Snapshot},
     case_end::{Decline, Outcome, Result as OutcomeResult, Withdrawal},
     offer::{BaseRow, Offer},
 };

@@ -18,9 +18,10 @@ use protocol::{
     identity::IdentityPublicKey,
     intent::{Change, HostParty, HostingPath, Seat},
     limits,
+    parcel::{Content, ContentHash, Sealed},
     plan::{PlanError, plan},
     refusal::Refusal,
-    statement::{Attestation, Backup, Claim, FileDigest, Question, Snapshot},
+    statement::{Attestation, Backup, Claim, Question, Snapshot},
     todo::{Step, on_nodes, todo},
     verify::{Verification, Wait},
 };
@@ -106,9 +107,10 @@ fn contents() -> Contents {
 }
 
 fn snapshot(world: &World) -> Snapshot {
-    let file = FileDigest { sha256: [1; 32], bytes: 10 };
+    let content = Content { hash: ContentHash::from_bytes([1; 32]), length: 10 };
     let (party, target) = (world.party(), world.owner("dave").host());
-    Snapshot { party, target, activated_at: world.now, contents: contents(), plain: file, sealed: file }
+    let file = Sealed { plain: content, sealed: content };
+    Snapshot { party, target, activated_at: world.now, contents: contents(), file }
 }
 
 fn waits_for(world: &World, name: &str, case: &Case) -> Pending {

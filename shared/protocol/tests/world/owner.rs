@@ -48,6 +48,7 @@ impl Owner {
             identity: SignStatements::identity(&self.identity),
             host: Some(self.host()),
             party_key: Some(self.party_key()),
+            parcel_key: None,
         }
     }
 

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{KeyBackend, KeyError, KeyInfo, Purpose};
+use super::{KeyBackend, KeyError, KeyInfo, Purpose, parcel_key::ParcelKey};
 use crate::ladder::Recorded;
 
 const MAGIC: &[u8; 8] = b"CSKEYS1\n";
@@ -126,14 +126,15 @@ struct Key {
     secret: SigningKey,
 }
 
-/// An opened key file: one namespace key, one party key, one identity key, all Ed25519.
+/// An opened key file: one namespace key, one party key, one identity key, all Ed25519, and one parcel key, X25519.
 pub struct EncryptedFile {
     keys: Vec<Key>,
+    parcel: ParcelKey,
 }
 
 impl std::fmt::Debug for EncryptedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "EncryptedFile({} keys)", self.keys.len())
+        write!(f, "EncryptedFile({} keys)", Purpose::ALL.len())
     }
 }
 
@@ -147,7 +148,7 @@ impl EncryptedFile {
         if found < PASSPHRASE_CHARS_MIN {
             return Err(KeyFileError::TooShort { found, min: PASSPHRASE_CHARS_MIN });
         }
-        let stored = [Purpose::Namespace, Purpose::Party, Purpose::Identity]
+        let stored = Purpose::ALL
             .into_iter()
             .map(|purpose| Ok(StoredKey { purpose, seed: random::<32>()? }))
             .collect::<Result<Vec<_>, KeyFileError>>()?;
@@ -162,23 +163,34 @@ impl EncryptedFile {
     pub fn open(path: &Path, passphrase: &SecretString) -> Result<Self, KeyFileError> {
         let bytes = read(path)?;
         let plain = decrypt(path, passphrase, &bytes)?;
-        let malformed = KeyFileError::Format { path: path.to_owned(), reason: "its content does not decode" };
-        let stored: Vec<StoredKey> = postcard::from_bytes(&plain).map_err(|_| malformed)?;
+        let malformed = |reason| KeyFileError::Format { path: path.to_owned(), reason };
+        let stored: Vec<StoredKey> =
+            postcard::from_bytes(&plain).map_err(|_| malformed("its content does not decode"))?;
+        let mut purposes: Vec<Purpose> = stored.iter().map(|key| key.purpose).collect();
+        purposes.sort();
+        if purposes != Purpose::ALL {
+            return Err(malformed("it does not hold one key for each purpose: another release made it"));
+        }
         Ok(Self::from_stored(&stored))
     }
 
     fn from_stored(stored: &[StoredKey]) -> Self {
-        let keys = stored.iter().map(|stored| {
-            let secret = SigningKey::from_bytes(&stored.seed);
+        let (mut keys, mut parcel) = (Vec::new(), None);
+        for stored in stored {
             let usage: &[KeyUsage] = match stored.purpose {
                 Purpose::Namespace => &[KeyUsage::Namespace],
                 Purpose::Party | Purpose::Identity => &[KeyUsage::Protocol],
+                Purpose::Parcel => {
+                    parcel = Some(ParcelKey::from_secret(Zeroizing::new(stored.seed)));
+                    continue;
+                }
             };
+            let secret = SigningKey::from_bytes(&stored.seed);
             let public = SigningPublicKey::ed25519(secret.verifying_key().as_bytes(), usage)
                 .expect("a key made from a seed is a point, and the usages go together");
-            Key { info: KeyInfo { public, purpose: stored.purpose }, secret }
-        });
-        Self { keys: keys.collect() }
+            keys.push(Key { info: KeyInfo { public, purpose: stored.purpose }, secret });
+        }
+        Self { keys, parcel: parcel.expect("a key file holds one key for each purpose") }
     }
 
     fn of(&self, purpose: Purpose) -> &Key {
@@ -193,6 +205,11 @@ impl EncryptedFile {
     /// The owner's key for parties.
     pub fn party_key(&self) -> &SigningPublicKey {
         &self.of(Purpose::Party).info.public
+    }
+
+    /// The key that opens what others have sealed for this owner's agent.
+    pub fn parcel_key(&self) -> &ParcelKey {
+        &self.parcel
     }
 
     /// The identity key, which signs Countersign's own statements.

@@ -1,6 +1,7 @@
 //! Where keys live. A backend signs only what the journal has recorded.
 
 pub mod encrypted_file;
+pub mod parcel_key;
 
 use canton_topology::{id::Fingerprint, key::SigningPublicKey, signature::Signature};
 use thiserror::Error;
@@ -17,15 +18,21 @@ pub enum Purpose {
     Party,
     /// Countersign's own statements.
     Identity,
+    /// Opening what others have sealed for this owner's agent. Signs nothing.
+    Parcel,
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 4] = [Self::Namespace, Self::Party, Self::Identity, Self::Parcel];
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Namespace => "namespace",
             Self::Party => "party",
             Self::Identity => "identity",
+            Self::Parcel => "parcel",
         }
     }
 }
