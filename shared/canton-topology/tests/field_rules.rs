@@ -6,7 +6,7 @@ mod write;
 
 use canton_topology::{
     Timestamp,
-    id::{ParticipantId, PhysicalSynchronizerId},
+    id::{DEVELOPMENT_VERSION, ParticipantId, PhysicalSynchronizerId},
     mapping::{Duration, Mapping},
     show,
     signature::Signature,
@@ -180,7 +180,8 @@ fn a_session_keys_delegation_must_be_whole() {
         let signature = joined(&[
             number(1, 3),
             field(2, &[0; 64]),
-            field(3, NAMESPACE.as_bytes()),
+            // Any other key than the session key, whose word for itself would change nothing.
+            field(3, b"somebody"),
             number(4, 1),
             field(5, &delegation),
         ]);
@@ -254,6 +255,34 @@ fn physical_synchronizer_ids_are_read_as_canton_splits_them() {
     {
         assert!(read(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn the_version_of_cantons_development_is_read_by_its_name_and_its_number() {
+    let read = |text: &str| text.parse::<PhysicalSynchronizerId>().map(|id| (id.to_string(), id.protocol_version));
+    for text in ["sync::abc::dev-1", "sync::abc::DeV-1", "sync::abc::2147483647-1"] {
+        assert_eq!(read(text).unwrap(), ("sync::abc::dev-1".to_owned(), DEVELOPMENT_VERSION), "{text}");
+    }
+    assert!(read("sync::abc::develop-1").is_err());
+    assert!(read("sync::abc::2147483646-1").is_err());
+    // It is later than every other one of the same serial.
+    let id = |text: &str| text.parse::<PhysicalSynchronizerId>().unwrap();
+    assert!(id("sync::abc::dev-1") > id("sync::abc::35-1"));
+    assert!(id("sync::abc::dev-1") < id("sync::abc::34-2"));
+}
+
+#[test]
+fn a_namespace_that_is_too_long_even_for_a_party_is_no_text_for_canton() {
+    let named_by = |length: usize| fault(1, &field(1, &vec![b'a'; length])).unwrap();
+    assert_eq!(named_by(69).0, "InvariantViolation");
+    assert_eq!(named_by(255).0, "InvariantViolation");
+    assert_eq!(named_by(256).0, "StringConversionError");
+    let signed_by = |length: usize| {
+        let signature = joined(&[number(1, 3), field(2, &[0; 64]), field(3, &vec![b'a'; length])]);
+        Signature::parse(&signature).map_err(|error| error.kind.canton_name())
+    };
+    assert_eq!(signed_by(255), Err("InvariantViolation"));
+    assert_eq!(signed_by(256), Err("StringConversionError"));
 }
 
 #[test]
