@@ -146,6 +146,34 @@ fn encryption_keys_must_be_keys() {
 }
 
 #[test]
+fn an_rsa_modulus_must_be_odd_and_composite_without_a_small_factor() {
+    let member = field(1, format!("PAR::p::{NAMESPACE}").as_bytes());
+    let with = |modulus: &[u8; 256]| {
+        let mut spki = hex::decode(RSA_2048_SPKI).unwrap();
+        spki[33..33 + 256].copy_from_slice(modulus);
+        let key = joined(&[number(2, 4), field(3, &spki), number(5, 2)]);
+        fault(4, &joined(&[member.clone(), field(2, &field(2, &key))]))
+    };
+    let no_key = named("CryptoDeserializationError", "public_key");
+    let real: [u8; 256] = hex::decode(RSA_2048_SPKI).unwrap()[33..33 + 256].try_into().unwrap();
+    assert_eq!(with(&real), None);
+
+    let mut even = real;
+    even[255] ^= 1;
+    assert_eq!(with(&even), no_key);
+
+    // Two is no factor of what remains modulo three, so that one of these three is divisible by it.
+    let sum = |modulus: &[u8; 256]| modulus.iter().map(|byte| u32::from(*byte)).sum::<u32>() % 3;
+    let near = [0, 2, 4].map(|more| [&real[..255], &[(real[255] & 0xf0) + 1 + more]].concat().try_into().unwrap());
+    assert_eq!(with(near.iter().find(|modulus| sum(modulus) == 0).unwrap()), no_key);
+
+    // The greatest prime below 2^2048 is 1942289 less.
+    let mut prime = [0xff; 256];
+    prime[253..].copy_from_slice(&(0x100_0000_u32 - 1_942_289).to_be_bytes()[1..]);
+    assert_eq!(with(&prime), no_key);
+}
+
+#[test]
 fn an_encryption_keys_old_scheme_is_shown_by_cantons_name() {
     let member = field(1, format!("PAR::p::{NAMESPACE}").as_bytes());
     for (scheme, name) in [
@@ -188,7 +216,8 @@ fn a_session_keys_delegation_must_be_whole() {
         Signature::parse(&signature).map_err(|error| error.kind.canton_name())
     };
     assert!(delegation(&[]).unwrap().is_delegated());
-    assert_eq!(delegation(&[(1, Vec::new())]), Err("CryptoDeserializationError"));
+    assert_eq!(delegation(&[(1, Vec::new())]), Err("thrown:NullPointerException"));
+    assert_eq!(delegation(&[(1, field(1, b"0"))]), Err("CryptoDeserializationError"));
     assert_eq!(delegation(&[(2, Vec::new())]), Err("FieldNotSet"));
     assert_eq!(delegation(&[(2, number(2, 5))]), Err("UnrecognizedEnum"));
     assert_eq!(delegation(&[(3, [vec![24], vec![0xff; 8], vec![0x7f]].concat())]), Err("TimestampConversionError"));

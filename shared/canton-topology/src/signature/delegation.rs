@@ -46,7 +46,7 @@ pub(super) fn read(node: &Node<'_>) -> Result<Delegation, DecodeError> {
         other => return Err(node.error(2, DecodeErrorKind::UnrecognizedEnum(other))),
     };
     let session_key = SigningPublicKey::from_spki(spec, node.bytes(1), &[KeyUsage::Protocol])
-        .map_err(|error| node.error(1, DecodeErrorKind::Crypto(error.to_string())))?;
+        .map_err(|error| node.error(1, error.decoding_kind()))?;
     if !TIMES.contains(&node.number(3)) {
         return Err(node.error(3, DecodeErrorKind::Timestamp("outside the years 1 to 9999".to_owned())));
     }
