@@ -1,5 +1,6 @@
 //! Keys as points of their curves, and what verifies under them.
 
+use super::edwards;
 use crate::key::{KeySpec, SigningPublicKey};
 
 /// A key as a point: reading one costs about a tenth of what a verification costs.
@@ -34,9 +35,7 @@ impl CurveKey {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
         use p256::ecdsa::signature::Verifier as _;
         Some(match self {
-            Self::Ed25519(key) => {
-                key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).is_ok()
-            }
+            Self::Ed25519(key) => edwards::verifies(key, message, signature.try_into().ok()?),
             Self::P256(key) => key.verify(message, &p256::ecdsa::Signature::from_der(signature).ok()?).is_ok(),
             Self::P384(key) => key.verify(message, &p384::ecdsa::Signature::from_der(signature).ok()?).is_ok(),
             Self::Secp256k1(key) => {

@@ -5,6 +5,7 @@
 pub(crate) mod batch;
 mod curve;
 mod delegation;
+mod edwards;
 
 use std::{fmt, str::FromStr};
 
