@@ -229,9 +229,10 @@ impl Scene<'_> {
         if self.was_removed() {
             return Err(Rejection::CannotReregisterKeys);
         }
-        let taken = &self.state.parameters().signing_keys;
-        let signs = keys.signing_keys().any(|key| taken.contains(&key.spec()));
-        let decrypts = keys.keys.iter().any(|key| matches!(key, OwnerKey::Encryption(_)));
+        let taken = self.state.parameters();
+        let signs = keys.signing_keys().any(|key| taken.signing_keys.contains(&key.spec()));
+        let is_taken = |key: &OwnerKey| matches!(key, OwnerKey::Encryption(key) if taken.encryption_keys.contains(&key.key_spec()));
+        let decrypts = keys.keys.iter().any(is_taken);
         if !signs || (keys.member.kind == MemberKind::Participant && !decrypts) {
             return Err(Rejection::InvalidOwnerToKeyMapping);
         }

@@ -194,7 +194,11 @@ fn verify(
     let refused = |reason| Err(Rejection::SignatureCheckFailed { key: signed.signature.signed_by().clone(), reason });
     let parameters = state.parameters();
     let algorithm = signed.signature.algorithm().unwrap_or(SignatureAlgorithm::of(key.spec()));
-    if !parameters.signing_keys.contains(&key.spec()) || !parameters.signing_algorithms.contains(&algorithm) {
+    let is_taken = parameters.signature_formats.contains(&signed.signature.format())
+        && parameters.key_formats.contains(&key.format())
+        && parameters.signing_keys.contains(&key.spec())
+        && parameters.signing_algorithms.contains(&algorithm);
+    if !is_taken {
         return refused(SignatureRefusal::NotTaken);
     }
     if !usages.iter().any(|usage| key.usage().contains(usage)) {

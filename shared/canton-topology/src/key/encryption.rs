@@ -24,6 +24,16 @@ pub struct EncryptionPublicKey {
     pub spec: i32,
 }
 
+/// What an encryption key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EncryptionKeySpec {
+    /// `EC_P256`
+    P256 = 1,
+    /// `RSA_2048`
+    Rsa2048 = 2,
+}
+
 const LEGACY_DER: i32 = 2;
 const SPKI: i32 = 4;
 const SYMBOLIC: i32 = 10_000;
@@ -64,6 +74,11 @@ impl EncryptionPublicKey {
             (SPKI, _) => refused("not the SubjectPublicKeyInfo of an RSA key of 2048 bits that can be one"),
             _ => refused("neither DER nor SubjectPublicKeyInfo, the formats of a public key"),
         }
+    }
+
+    /// What it is for.
+    pub fn key_spec(&self) -> EncryptionKeySpec {
+        if self.kept_spec() == RSA_2048 { EncryptionKeySpec::Rsa2048 } else { EncryptionKeySpec::P256 }
     }
 
     /// The same key as Canton itself would write it.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use self::{
-    encryption::EncryptionPublicKey,
+    encryption::{EncryptionKeySpec, EncryptionPublicKey},
     signing::{KeyAsWritten, SigningPublicKey},
 };
 
