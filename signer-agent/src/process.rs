@@ -52,7 +52,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a rule is asked whether it permits something that waits.
 const RULES_EVERY: Duration = Duration::from_millis(500);
 /// How long a command waits for the coordinator to take what it made.
-const POST_WITHIN: Duration = Duration::from_secs(15);
+const POST_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the running agent is made of.
 pub struct Process {
