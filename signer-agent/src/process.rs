@@ -57,7 +57,7 @@ const RULES_EVERY: Duration = Duration::from_millis(500);
 /// How many times an approval is made again while a new host's answer is awaited.
 const APPROVE_LOOKS: usize = 20;
 /// How long a command waits for the coordinator to take what it made.
-const POST_WITHIN: Duration = Duration::from_secs(15);
+const POST_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the running agent is made of.
 pub struct Process {

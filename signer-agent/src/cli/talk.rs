@@ -96,8 +96,8 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
         None => {}
     }
     let Some(offer) = value["offer"].as_str() else { return Ok(None) };
-    print!("Sign this? Type yes: ");
-    std::io::stdout().flush()?;
+    eprint!("Sign this? Type yes: ");
+    std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     if line.trim() == "yes" {
