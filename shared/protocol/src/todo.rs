@@ -5,6 +5,7 @@ use canton_topology::{Timestamp, id::Namespace, state::State, transaction::Signe
 use crate::{
     case::Case,
     life::{Standing, Status},
+    stage,
     statement::{OutcomeResult, StatementHash},
 };
 
@@ -31,7 +32,7 @@ pub enum Step {
 /// repeated; the caller lets it grow.
 pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timestamp, retry_after: i64) -> Vec<Step> {
     match &standing.status {
-        Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
+        Status::Waiting if state.is_some_and(|state| lacks_offer(case, state)) => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
         Status::Ready => submit(standing),
@@ -53,6 +54,11 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
             }
         }
     }
+}
+
+/// Whether there is no offer, or none of the stage that follows the one that is effective.
+pub fn lacks_offer(case: &Case, state: &State) -> bool {
+    case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {
