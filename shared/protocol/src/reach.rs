@@ -64,18 +64,15 @@ pub enum Parts {
 /// A root that is published changes nothing for anybody, and neither does what is said once more. Where nothing that
 /// stands is touched, as by a new party, the parts found something unfinished and take nothing from anybody.
 pub fn parts(transactions: &[Transaction], state: &State) -> Parts {
-    let is_root = |one: &Transaction| matches!(one.mapping(), Mapping::NamespaceDelegation(m) if m.is_root());
-    let active = |one: &Transaction| state.active(&one.unique_key());
-    let says_the_same = |one: &Transaction| {
-        active(one).is_some_and(|row| {
-            row.transaction.operation() == one.operation() && row.transaction.mapping() == one.mapping()
-        })
-    };
-    let movable: Vec<usize> = (0..transactions.len())
-        .filter(|index| !(is_root(&transactions[*index]) && active(&transactions[*index]).is_none()))
-        .filter(|index| !says_the_same(&transactions[*index]))
-        .collect();
-    let touches = movable.iter().any(|index| active(&transactions[*index]).is_some());
+    let mut scratch = state.clone();
+    let mut movable: Vec<usize> = Vec::new();
+    for (index, transaction) in transactions.iter().enumerate() {
+        if changes_what_stands(transaction, &scratch) {
+            movable.push(index);
+        }
+        scratch.assume(transaction);
+    }
+    let touches = movable.iter().any(|index| state.active(&transactions[*index].unique_key()).is_some());
     if movable.len() < 2 || !touches {
         return Parts::Whole;
     }
@@ -88,6 +85,16 @@ pub fn parts(transactions: &[Transaction], state: &State) -> Parts {
     });
     let parts = all.filter(|chosen| is_chain_whole(transactions, &movable, chosen));
     Parts::Each(parts.map(|chosen| part(transactions, &movable, &chosen)).collect())
+}
+
+fn changes_what_stands(transaction: &Transaction, state: &State) -> bool {
+    match state.active(&transaction.unique_key()) {
+        None => !matches!(transaction.mapping(), Mapping::NamespaceDelegation(delegation) if delegation.is_root()),
+        Some(row) => {
+            let active = &row.transaction;
+            active.operation() != transaction.operation() || active.mapping() != transaction.mapping()
+        }
+    }
 }
 
 /// A serial is taken only after the one before it.

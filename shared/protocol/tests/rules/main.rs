@@ -6,8 +6,13 @@ mod world;
 
 mod case;
 mod classes;
+mod consequences;
 mod dangers;
+mod delegation;
 mod encoding;
 mod life;
+mod membership;
 mod plan;
+mod reach;
+mod stages;
 mod verify;
