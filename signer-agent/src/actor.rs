@@ -18,13 +18,16 @@ use canton_topology::{
 };
 use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
 use protocol::{
+    cascade::cascade,
     case::Case,
-    danger::{Accepted, NotADanger, dangers},
+    consequence::consequences,
+    danger::{Accepted, NotADanger, dangers_of_change, dangers_of_plan},
     difference::Difference,
     identity::IdentityPublicKey,
     intent::{CaseId, Change, Intent, Void},
     life::{Standing, Status, standing},
     refusal::Refusal,
+    stage::Stage,
     statement::{Claim, Statement, StatementHash, Withdrawal},
 };
 use serde_json::{Value, json};
@@ -358,7 +361,9 @@ impl Actor {
             return Err(Answer::NotYet { reason: AgentError::NoTopology.to_string() });
         };
         let plan = protocol::plan::plan(&intent, state).map_err(|error| Answer::failed("Propose", error))?;
-        let dangers = dangers(&plan.transactions, state, &self.agent.signed_elsewhere(&intent.case));
+        let live = self.agent.signed_elsewhere(&intent.case);
+        let mut dangers = dangers_of_plan(&plan, state, &live);
+        dangers.extend(dangers_of_change(&intent.change));
         if let Some(danger) = dangers.into_iter().find(|danger| !intent.accepts.contains(&danger.accepted_as())) {
             let refusal = Refusal::Danger { danger };
             return Err(Answer::failed(refusal.name(), refusal));
@@ -368,6 +373,12 @@ impl Actor {
             "workflow": intent.change.name(),
             "transactions": plan.transactions.iter().map(|one| one.hash().to_string()).collect::<Vec<_>>(),
             "subjects": plan.transactions.iter().map(|one| protocol::plan::subject(one.mapping())).collect::<Vec<_>>(),
+            "stages": plan.later.len() + 1,
+            "goes-with-it": cascade(&plan.transactions, state, &live).lines(),
+            "consequences": consequences(&plan.transactions, state, self.agent.me())
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
         });
         Ok((Answer::Done { value }, Some(Statement::sign(&intent, self.agent.identity()))))
     }
@@ -419,6 +430,9 @@ impl Actor {
                 "verified": true,
                 "signs": verified.requests().len(),
                 "dangers": verified.dangers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "goes-with-it": verified.cascade().lines(),
+                "consequences": verified.consequences().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "later": verified.later().iter().map(|stage| lines(stage)).collect::<Vec<_>>(),
             }),
             Err(error) => json!({ "verified": false, "name": error_name(&error), "reason": error.to_string() }),
         };
@@ -428,6 +442,8 @@ impl Actor {
             .flat_map(Standing::missing)
             .map(|(transaction, missing)| self.missing(transaction, missing))
             .collect();
+        value["stage"] = json!(standing.as_ref().and_then(|standing| standing.stage).map(stage_words));
+        value["obstacle"] = json!(standing.as_ref().and_then(|standing| standing.obstacle.clone()));
         value["status-detail"] = json!(standing.as_ref().map(|standing| &standing.status));
         value["deadline"] = json!(case.intent().deadline);
         value["offer"] = json!(case.offer().map(|offered| offered.hash.to_string()));
@@ -501,6 +517,14 @@ fn describe(transaction: &Transaction, difference: &Difference, asked: usize) ->
         "unchanged": difference.unchanged.iter().map(|(fact, value)| format!("{fact}: {value}")).collect::<Vec<_>>(),
         "namespaces-asked": asked,
     })
+}
+
+fn lines(stage: &[Difference]) -> Vec<String> {
+    stage.iter().flat_map(Difference::lines).collect()
+}
+
+fn stage_words(stage: Stage) -> String {
+    format!("stage {} of {}", stage.number, stage.of)
 }
 
 fn error_name(error: &AgentError) -> String {

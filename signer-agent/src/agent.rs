@@ -230,18 +230,21 @@ impl Agent {
         Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
     }
 
-    /// Every signature that the agent has seen, but for those of one case.
+    /// Every signature that the agent has seen, but for those of one case's newest offer: what that case offered before
+    /// may sleep as well as another's.
     pub fn signed_elsewhere(&self, id: &CaseId) -> Vec<SignedTransaction> {
-        let others = self.cases.iter().filter(|(other, _)| *other != id).map(|(_, case)| case);
-        let offered = others.flat_map(|case| case.offers().iter().map(move |offered| (case, offered)));
-        let transactions = offered.flat_map(|(case, offered)| offered.transactions.iter().map(move |one| (case, one)));
-        transactions
-            .map(|(case, transaction)| {
-                let signatures = case.signatures(&transaction.hash()).cloned().collect();
-                SignedTransaction::new(transaction.clone(), signatures, true)
-            })
-            .filter(|signed| !signed.signatures.is_empty())
-            .collect()
+        let mut all = Vec::new();
+        for case in self.cases.values() {
+            let newest = case.offer().map(|offered| offered.hash).filter(|_| case.id() == *id);
+            for offered in case.offers().iter().filter(|offered| Some(offered.hash) != newest) {
+                let signed = offered.transactions.iter().map(|transaction| {
+                    let signatures = case.signatures(&transaction.hash()).cloned().collect();
+                    SignedTransaction::new(transaction.clone(), signatures, true)
+                });
+                all.extend(signed.filter(|signed| !signed.signatures.is_empty()));
+            }
+        }
+        all
     }
 
     /// What the agent makes of a case's newest offer.

@@ -3,7 +3,10 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use canton_topology::{hash::TransactionHash, mapping::Permission as HostPermission};
-use protocol::{intent::CaseId, statement::StatementHash};
+use protocol::{
+    intent::{CaseId, Scope},
+    statement::StatementHash,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
@@ -113,26 +116,54 @@ pub enum Wanted {
         keys: Vec<String>,
         /// Keys that must sign.
         key_threshold: u32,
+        /// Whether the keys stand in a mapping of their own, as releases before 3.5 want it.
+        key_mapping: bool,
     },
-    /// One more owner.
-    AddOwner {
+    /// Other owners, hosts, keys and thresholds.
+    Membership {
+        /// The party, or the namespace where nothing of a party is named.
+        of: String,
+        /// What changes.
+        change: MembershipWanted,
+    },
+    /// A key that may sign for the agent's own namespace, or for the one named.
+    Delegate {
+        /// The namespace; the owner's own where absent.
+        namespace: Option<String>,
+        /// The name in the book of who holds the key, or `me`.
+        to: String,
+        /// What the key may sign.
+        scope: Scope,
+    },
+    /// A key that may sign for a namespace no more.
+    Revoke {
+        /// The namespace; the owner's own where absent.
+        namespace: Option<String>,
+        /// The key's fingerprint, or the name in the book of who holds it.
+        key: String,
+    },
+    /// One owner under another key.
+    RotateOwnerKey {
         /// The party, or the namespace.
         of: String,
-        /// Its name in the book.
-        owner: String,
-        /// Owners that must sign from then on.
-        threshold: u32,
+        /// The owner as it is: a name of the book, or `me`.
+        old: String,
+        /// The name in the book of the card with the new key.
+        new: String,
+        /// Whether the old root stays.
+        keep_old: bool,
     },
-    /// Other thresholds.
-    ChangeThresholds {
+    /// The agent's own participant, or another one, hosts a party no more.
+    LeaveHost {
         /// The party.
-        of: String,
-        /// Owners that must sign.
-        owners: Option<u32>,
-        /// Hosts that must confirm.
-        confirmations: Option<u32>,
-        /// Keys that must sign.
-        keys: Option<u32>,
+        party: String,
+        /// Whose participant: a name of the book, or `me`.
+        host: String,
+    },
+    /// A party's keys move into its mapping.
+    MigrateKeys {
+        /// The party.
+        party: String,
     },
     /// One more host of a party.
     Host(Host),
@@ -141,6 +172,34 @@ pub enum Wanted {
         /// The wrapped transactions.
         transactions: Vec<String>,
     },
+}
+
+/// A change set in names of the book. What is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct MembershipWanted {
+    /// Names of new owners.
+    pub add_owners: Vec<String>,
+    /// Names, or namespaces, of owners who go.
+    pub remove_owners: Vec<String>,
+    /// Owners that must sign.
+    pub owners: Option<u32>,
+    /// New hosts: a name of the book, or `me`, and what its participant may do.
+    pub add_hosts: Vec<(String, HostPermission)>,
+    /// Names, or participant ids, of hosts that go.
+    pub remove_hosts: Vec<String>,
+    /// Hosts that stay, and what each may do from then on.
+    pub permissions: Vec<(String, HostPermission)>,
+    /// Hosts that must confirm.
+    pub confirmations: Option<u32>,
+    /// Names whose party key signs from then on.
+    pub add_keys: Vec<String>,
+    /// Names, or fingerprints, whose key signs no more.
+    pub remove_keys: Vec<String>,
+    /// Keys that must sign.
+    pub keys: Option<u32>,
+    /// Everything in one offer, where each state in between was accepted.
+    pub together: bool,
 }
 
 /// One more host of a party, in names of the book.

@@ -8,7 +8,7 @@ use custody::ladder::Permission;
 use protocol::{
     book::Book,
     difference::DifferenceClass::{Other, ThresholdRaise, Unchanged},
-    intent::{CaseId, Change, ChangeThresholds, Raw},
+    intent::{CaseId, Change, Membership, Order, OwnersChange, Raw},
     life::Status,
     statement::Approval,
 };
@@ -30,8 +30,9 @@ fn party(seed: u64) -> World {
 }
 
 fn thresholds(world: &World, owners: u32) -> Change {
-    let namespace = Some((world.namespace(4), owners));
-    Change::ChangeThresholds(ChangeThresholds { namespace, confirmation: None, signing: None })
+    let (namespace, threshold) = (world.namespace(4), Some(owners));
+    let owners = Some(OwnersChange { namespace, add: Vec::new(), remove: Vec::new(), threshold });
+    Change::Membership(Membership { owners, party: None, order: Order::Staged })
 }
 
 /// A change of alice's, offered to everybody.

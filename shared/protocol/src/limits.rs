@@ -10,6 +10,10 @@ pub const SIGNATURES_PER_STATEMENT_MAX: usize = 1_000;
 pub const STATEMENTS_PER_CASE_MAX: usize = 10_000;
 /// Most statements that one owner may make in one case: as many owners as a change may name leave room for the others.
 pub const STATEMENTS_PER_OWNER_AND_CASE_MAX: usize = STATEMENTS_PER_CASE_MAX / OWNERS_MAX - 10;
+/// Most stages of one intent.
+pub const STAGES_MAX: usize = 8;
+/// Most transactions of one offer of which every subset is named as a state of its own: 62 states.
+pub const PARTS_MAX: usize = 6;
 /// Most offers in one case.
 pub const OFFERS_PER_CASE_MAX: usize = 100;
 /// Most different signatures of one key over one transaction that one owner may bring.

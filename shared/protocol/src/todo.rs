@@ -10,6 +10,7 @@ use crate::{
         coordinator_submits,
     },
     life::{Standing, Status},
+    stage,
     statement::{OutcomeResult, StatementHash},
 };
 
@@ -50,7 +51,7 @@ pub enum Step {
 /// repeated; the caller lets it grow.
 pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timestamp, retry_after: i64) -> Vec<Step> {
     match &standing.status {
-        Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
+        Status::Waiting if state.is_some_and(|state| lacks_offer(case, state)) => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
         Status::Ready if !coordinator_submits(case) => vec![Step::Watch],
@@ -85,6 +86,11 @@ pub fn on_nodes(checklist: &[Item]) -> Vec<Step> {
         Some(if step.takes_a_human() { Step::Attest { owner, step } } else { Step::NodeAction { owner, step } })
     };
     due.filter_map(of_item).collect()
+}
+
+/// Whether there is no offer, or none of the stage that follows the one that is effective.
+pub fn lacks_offer(case: &Case, state: &State) -> bool {
+    case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {

@@ -1,5 +1,7 @@
 //! What can be said on the command line.
 
+mod change_set;
+
 use std::path::PathBuf;
 
 use canton_topology::{
@@ -7,7 +9,10 @@ use canton_topology::{
     id::{PhysicalSynchronizerId, SynchronizerId},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use protocol::difference::DifferenceClass;
+use protocol::{difference::DifferenceClass, intent::Scope};
+
+pub use self::change_set::ChangeSet;
+use self::change_set::scope;
 
 /// One owner's signer agent.
 #[derive(Parser)]
@@ -289,6 +294,99 @@ pub enum Propose {
     /// carried over while the new host is disconnected.
     #[command(after_help = "Example: signer-agent --data alice propose host treasury::1220… --on dave")]
     Host(ProposeHost),
+    /// Other owners, hosts, keys and thresholds, as one change set; in stages, what takes power away first.
+    #[command(
+        after_help = "Example: signer-agent --data alice propose change treasury::1220… --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora --remove-key carol --add-key dora --accept host-without-contracts"
+    )]
+    Change(ChangeSet),
+    /// An owner in the place of another.
+    #[command(after_help = "Example: signer-agent --data alice propose replace-owner treasury::1220… carol dora")]
+    ReplaceOwner {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner who goes: a name of the book, `me`, or a namespace.
+        old: String,
+        /// The owner who comes: a name of the book, or `me`.
+        new: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// One owner less.
+    #[command(
+        after_help = "Example: signer-agent --data alice propose remove-owner treasury::1220… carol --threshold 2"
+    )]
+    RemoveOwner {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner who goes: a name of the book, `me`, or a namespace.
+        owner: String,
+        /// How many owners must sign from then on; as before where absent.
+        #[arg(long)]
+        threshold: Option<u32>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// One owner under another key, without downtime: its root, then the swap, then the old root's revocation.
+    #[command(
+        after_help = "Example: signer-agent --data bob propose rotate-key treasury::1220… me bob-new --accept delegation-lost"
+    )]
+    RotateKey {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner as it is: a name of the book, `me`, or a namespace.
+        old: String,
+        /// The name in the book of the card with the new key.
+        new: String,
+        /// Leave the old key's root as it is.
+        #[arg(long)]
+        keep_old: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A key that may sign for a namespace, as far as its scope goes.
+    #[command(after_help = "Example: signer-agent --data alice propose delegate alice-office --scope owner")]
+    Delegate {
+        /// Whose namespace key: a name of the book.
+        to: String,
+        /// What it may sign.
+        #[arg(long, value_parser = scope)]
+        scope: Scope,
+        /// The namespace: a name of the book or the namespace itself; the own one where absent.
+        #[arg(long)]
+        namespace: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A key that may sign for a namespace no more, for good. Shows what goes with it.
+    #[command(after_help = "Example: signer-agent --data alice propose revoke alice-office --accept delegation-lost")]
+    Revoke {
+        /// The key: its fingerprint, or a name of the book.
+        key: String,
+        /// The namespace: a name of the book or the namespace itself; the own one where absent.
+        #[arg(long)]
+        namespace: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A host leaves a party by itself; those who stay must be enough to confirm.
+    #[command(after_help = "Example: signer-agent --data carol propose leave-host treasury::1220…")]
+    LeaveHost {
+        /// The party.
+        party: String,
+        /// Whose participant: a name of the book, `me`, or a participant's id.
+        #[arg(long, default_value = "me")]
+        host: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A party's keys move from their own mapping into the party's, and the old mapping goes.
+    #[command(after_help = "Example: signer-agent --data alice propose migrate-keys treasury::1220…")]
+    MigrateKeys {
+        /// The party.
+        party: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Transactions as they are.
     #[command(after_help = "Example: signer-agent --data alice propose raw transaction.hex")]
     Raw {
@@ -357,6 +455,9 @@ pub struct CreateParty {
     /// How many of these keys must sign.
     #[arg(long, default_value_t = 0)]
     pub key_threshold: u32,
+    /// Put the keys into a mapping of their own, as participants before release 3.5 want it.
+    #[arg(long)]
+    pub key_mapping: bool,
     #[command(flatten)]
     pub why: Why,
 }

@@ -7,6 +7,7 @@ mod audit;
 mod book;
 mod inspect;
 mod print;
+mod propose;
 mod setup;
 mod talk;
 mod workflow;

@@ -3,17 +3,15 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::bail;
-use canton_topology::mapping::Permission;
-use serde_json::Value;
 
 use super::{
     End, Failed,
-    arguments::{Approve, Command, CreateParty, Propose, ProposeHost, Why},
-    inspect,
+    arguments::{Approve, Command},
     print::{self, Form},
+    propose,
 };
 use crate::{
-    control::{self, Answer, Host, Request, Wanted, Way},
+    control::{self, Answer, Request},
     folder::Folder,
 };
 
@@ -22,7 +20,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         Command::Status => Request::Status,
         Command::List => Request::List,
         Command::Show(case) => Request::Show { case: case.case.clone() },
-        Command::Propose(propose) => self::propose(propose)?,
+        Command::Propose(wanted) => propose::request(wanted)?,
         Command::Approve(approve) => match self::approve(folder, approve, form).await? {
             Some(request) => request,
             None => return Ok(End::NotYet),
@@ -105,65 +103,4 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     }
     print::line("nothing was signed");
     Ok(None)
-}
-
-fn propose(propose: &Propose) -> anyhow::Result<Request> {
-    let (change, why): (Wanted, &Why) = match propose {
-        Propose::CreateParty(create) => (create_party(create)?, &create.why),
-        Propose::AddOwner { party, owner, threshold, why } => {
-            (Wanted::AddOwner { of: party.clone(), owner: owner.clone(), threshold: *threshold }, why)
-        }
-        Propose::ChangeThresholds { party, owners, confirmations, keys, why } => {
-            let of = party.clone();
-            (Wanted::ChangeThresholds { of, owners: *owners, confirmations: *confirmations, keys: *keys }, why)
-        }
-        Propose::Host(host) => (Wanted::Host(self::host(host)?), &host.why),
-        Propose::Raw { files, why } => {
-            let read = |path| inspect::input::read_any(path).map(hex::encode);
-            (Wanted::Raw { transactions: files.iter().map(read).collect::<anyhow::Result<_>>()? }, why)
-        }
-    };
-    let deadline_s = why.hours.saturating_mul(3600);
-    Ok(Request::Propose { change, reason: why.reason.clone(), deadline_s, accepts: why.accept.clone() })
-}
-
-fn permission(flag: &str, text: &str) -> anyhow::Result<Permission> {
-    serde_json::from_value(Value::from(text)).map_err(|_| {
-        anyhow::anyhow!("{flag}: {text:?} is not a permission; use submission, confirmation or observation")
-    })
-}
-
-fn host(host: &ProposeHost) -> anyhow::Result<Host> {
-    let way = match (host.simple, host.replicate) {
-        (true, _) => Some(Way::Simple),
-        (false, true) => Some(Way::Replicate),
-        (false, false) => None,
-    };
-    Ok(Host {
-        party: host.party.clone(),
-        on: host.on.clone(),
-        from: host.from.clone(),
-        second: host.second.clone(),
-        permission: permission("--permission", &host.permission)?,
-        confirmations: host.confirmations,
-        ahead: host.ahead.clone(),
-        packages: host.packages.clone(),
-        way,
-    })
-}
-
-fn create_party(create: &CreateParty) -> anyhow::Result<Wanted> {
-    let host = |text: &String| -> anyhow::Result<(String, Permission)> {
-        let (name, words) = text.split_once('=').unwrap_or((text, "confirmation"));
-        Ok((name.to_owned(), permission(&format!("--host {text}"), words)?))
-    };
-    Ok(Wanted::CreateParty {
-        hint: create.hint.clone(),
-        owners: create.owners.clone(),
-        threshold: create.threshold,
-        hosts: create.hosts.iter().map(host).collect::<anyhow::Result<_>>()?,
-        confirmations: create.confirmations,
-        keys: create.keys.clone(),
-        key_threshold: create.key_threshold,
-    })
 }

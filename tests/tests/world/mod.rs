@@ -27,7 +27,7 @@ use protocol::{
     book::{Book, Card, Entry},
     danger::Accepted,
     difference::DifferenceClass,
-    intent::{CaseId, Change, CreateParty, Host, Intent},
+    intent::{CaseId, Change, CreateParty, Host, Intent, Membership, Order, OwnersChange, PartyChange},
     plan::plan,
     statement::{Offer, SignStatements, Statement, StatementHash, Withdrawal},
     verify::Me,
@@ -402,6 +402,26 @@ impl World {
         })
     }
 
+    /// Another threshold of the namespace of the first `count` owners.
+    pub fn threshold(&self, count: usize, threshold: u32) -> Change {
+        self.membership(Some(OwnersChange { threshold: Some(threshold), ..self.owners_change(count) }), None)
+    }
+
+    /// A change set in stages.
+    pub fn membership(&self, owners: Option<OwnersChange>, party: Option<PartyChange>) -> Change {
+        Change::Membership(Membership { owners, party, order: Order::Staged })
+    }
+
+    /// A change of the namespace of the first `count` owners that names nothing yet.
+    pub fn owners_change(&self, count: usize) -> OwnersChange {
+        OwnersChange { namespace: self.namespace(count), add: Vec::new(), remove: Vec::new(), threshold: None }
+    }
+
+    /// A change of their party that names nothing yet.
+    pub fn party_change(&self, count: usize) -> PartyChange {
+        PartyChange::of(format!("treasury::{}", self.namespace(count)).parse().unwrap())
+    }
+
     /// The namespace of the first `count` owners.
     pub fn namespace(&self, count: usize) -> Namespace {
         let owners: Vec<Namespace> = self.owners[..count].iter().map(|owner| owner.card.owner()).collect();
@@ -410,10 +430,16 @@ impl World {
 
     /// Everything that waits happens, until nothing waits any more and everybody who can has said yes.
     pub fn settle(&mut self, case: &CaseId) {
+        let everybody: Vec<usize> = (0..self.owners.len()).collect();
+        self.settle_by(case, &everybody);
+    }
+
+    /// The same where nobody else can be reached.
+    pub fn settle_by(&mut self, case: &CaseId, owners: &[usize]) {
         for _ in 0..200 {
             self.show_coordinator();
             let mut moved = self.submit();
-            for owner in 0..self.owners.len() {
+            for owner in owners.iter().copied() {
                 self.show_owner(owner);
                 while self.deliver(owner) {
                     moved = true;

@@ -160,8 +160,13 @@ pub fn wanted(case: &Case) -> Option<&HostParty> {
     match &case.intent().change {
         Change::HostParty(change) => Some(change),
         Change::CreateParty(_)
-        | Change::AddOwner(_)
-        | Change::ChangeThresholds(_)
+        | Change::CreatePartyWithKeyMapping(_)
+        | Change::Membership(_)
+        | Change::Delegate(_)
+        | Change::Revoke(_)
+        | Change::RotateOwnerKey(_)
+        | Change::LeaveHost(_)
+        | Change::MigrateKeys(_)
         | Change::Raw(_)
         | Change::Void(_) => None,
     }

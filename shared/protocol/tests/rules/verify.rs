@@ -262,7 +262,7 @@ fn an_intent_that_means_nothing_here_is_refused() {
     let next = build(3, offered.mapping().clone());
     world.offer_on_top(&mut other, &[next]);
     let refusal = world.must_refuse("bob", &other);
-    assert!(matches!(refusal, Refusal::Unplannable(PlanError::AlreadyThere { .. })), "{refusal}");
+    assert!(matches!(refusal, Refusal::Unplannable(PlanError::NoChange { .. })), "{refusal}");
 }
 
 #[test]
