@@ -97,7 +97,7 @@ fn an_agent_whose_participant_lags_a_stage_behind_waits() {
     world.must_verify("bob", &case);
     world.state = before;
     let Verification::NotYet(wait) = world.verify("bob", &case) else { panic!("does not wait") };
-    assert_eq!((wait.expected, wait.seen), (2, 1));
+    assert_eq!(wait, Wait::Base(Behind { index: 0, expected: 2, seen: 1 }));
 }
 
 #[test]
