@@ -9,7 +9,7 @@ use protocol::{
     refusal::Refusal,
     statement::OutcomeResult,
     todo::{Step, todo},
-    verify::Verification,
+    verify::{Behind, Verification, Wait},
 };
 
 use crate::world::World;
