@@ -9,5 +9,6 @@ mod classes;
 mod dangers;
 mod encoding;
 mod life;
+mod parcel;
 mod plan;
 mod verify;
