@@ -3,6 +3,8 @@
 
 mod enrolment;
 mod mind;
+mod parcel_rules;
+mod parcels;
 mod power_cut;
 mod service;
 mod statements;

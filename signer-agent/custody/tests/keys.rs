@@ -7,7 +7,7 @@ use custody::keys::{
     KeyBackend as _, Purpose,
     encrypted_file::{EncryptedFile, KeyFileError},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 fn passphrase(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
@@ -21,7 +21,9 @@ fn a_key_file_opens_with_its_passphrase_and_holds_the_same_keys() {
     let opened = EncryptedFile::open(&path, &passphrase("correct horse")).unwrap();
     assert_eq!(made.namespace_key(), opened.namespace_key());
     assert_eq!(made.party_key(), opened.party_key());
-    assert!(opened.keys().iter().all(|info| info.purpose != Purpose::Identity));
+    assert!(opened.keys().iter().all(|info| matches!(info.purpose, Purpose::Namespace | Purpose::Party)));
+    assert_eq!(made.parcel_key().recipient(), opened.parcel_key().recipient());
+    assert_eq!(opened.parcel_key().recipient().to_string(), opened.parcel_key().identity().to_public().to_string());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -87,8 +89,9 @@ fn neither_a_key_file_nor_its_errors_show_a_secret() {
     let canary = "canary-passphrase-1f3a";
     let opened = EncryptedFile::create(&path, &passphrase(canary)).unwrap();
     let wrong = EncryptedFile::open(&path, &passphrase("another-canary-77")).unwrap_err();
-    let shown = format!("{opened:?} {:?} {wrong} {wrong:?}", opened.identity());
-    assert!(!shown.contains("canary"), "{shown}");
+    let shown = format!("{opened:?} {:?} {:?} {wrong} {wrong:?}", opened.identity(), opened.parcel_key());
+    let secret = opened.parcel_key().identity().to_string();
+    assert!(!shown.contains("canary") && !shown.contains(secret.expose_secret()), "{shown}");
     let written = fs::read(&path).unwrap();
     assert!(!written.windows(canary.len()).any(|window| window == canary.as_bytes()));
 }

@@ -473,5 +473,5 @@ const STABLE_STATEMENTS: [&str; 7] = [
 ];
 const STABLE_OUTCOMES: [&str; 4] = ["215ed94c428e8d2d", "7ba3e5df62a2175f", "271b743900f8f55f", "17ea3088ab17efc5"];
 const STABLE_HEAD: &str = "031630f465412efb";
-const STABLE_CARD: &str = "f0c675cd0a150b50";
-const STABLE_CARD_CODE: &str = "55e2-38e9-9cb1-6aa6-0203";
+const STABLE_CARD: &str = "4c5c0f83052b40a3";
+const STABLE_CARD_CODE: &str = "5631-b989-abc9-2133-d3a2";

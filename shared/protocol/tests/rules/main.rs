@@ -13,6 +13,7 @@ mod encoding;
 mod hosting;
 mod life;
 mod membership;
+mod parcel;
 mod plan;
 mod reach;
 mod stages;

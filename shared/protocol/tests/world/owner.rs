@@ -6,7 +6,7 @@ use canton_topology::{
     signature::Signature,
 };
 use ed25519_dalek::SigningKey;
-use protocol::{book::Card, statement::SignStatements, verify::Me};
+use protocol::{book::Card, parcel::Recipient, statement::SignStatements, verify::Me};
 
 pub struct Owner {
     pub name: &'static str,
@@ -48,7 +48,7 @@ impl Owner {
             identity: SignStatements::identity(&self.identity),
             host: Some(self.host()),
             party_key: Some(self.party_key()),
-            parcel_key: None,
+            parcel_key: Some(Recipient::try_from(self.node.verifying_key().to_montgomery().to_bytes()).unwrap()),
         }
     }
 

@@ -360,3 +360,25 @@ fn decrypt(path: &Path, passphrase: &SecretString, bytes: &[u8]) -> Result<Zeroi
     let plain = XChaCha20Poly1305::new(key.as_ref().into()).decrypt(XNonce::from_slice(nonce), payload);
     plain.map(Zeroizing::new).map_err(|_| KeyFileError::Passphrase { path: path.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_file_without_one_key_for_each_purpose_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let passphrase = SecretString::from("correct horse".to_owned());
+        let key = |purpose: Purpose| StoredKey { purpose, seed: [purpose as u8 + 1; 32] };
+        let before_parcels = [Purpose::Namespace, Purpose::Party, Purpose::Identity].map(key);
+        let twice = [Purpose::Namespace, Purpose::Party, Purpose::Identity, Purpose::Identity].map(key);
+        for (name, stored) in [("three", before_parcels.as_slice()), ("twice", twice.as_slice()), ("none", &[])] {
+            let path = folder.path().join(name);
+            write(&path, &passphrase, stored).unwrap();
+            let refused = EncryptedFile::open(&path, &passphrase).unwrap_err();
+            assert!(refused.to_string().contains("one key for each purpose"), "{refused}");
+        }
+    }
+}

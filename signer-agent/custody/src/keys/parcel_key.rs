@@ -55,3 +55,19 @@ fn identity(secret: &Zeroizing<[u8; 32]>) -> Identity {
     text.zeroize();
     identity
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_half_of_a_secret_is_stable() {
+        let secret = std::array::from_fn(|index| index as u8 + 1);
+
+        let key = ParcelKey::from_secret(Zeroizing::new(secret));
+
+        // As a ladder written after RFC 7748, section 5, computes it, which gives that section's own values.
+        let expected = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c";
+        assert_eq!(hex::encode(key.recipient().as_bytes()), expected);
+    }
+}
