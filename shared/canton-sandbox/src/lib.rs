@@ -5,7 +5,20 @@
 //! authenticates.
 #![deny(missing_docs)]
 
+mod acs;
+mod clock;
+mod connection;
+pub mod contract;
+pub mod faults;
 pub mod genesis;
+mod hosting;
+pub mod ledger;
 pub mod network;
 mod node;
+mod options;
+mod packages;
+mod participant;
 mod refused;
+mod serve;
+mod standing;
+mod synchronizer;
