@@ -41,6 +41,7 @@ impl Connection {
         };
         let address: Uri = options.address.parse().map_err(|error| not_one(&error))?;
         let tls = options.access.tls(&address)?;
+        let tokens = options.access.tokens(options.timeout)?;
         let mut endpoint = Endpoint::from(address).connect_timeout(options.timeout);
         if let Some(tls) = tls {
             endpoint = endpoint.tls_config(tls).map_err(|error| {
@@ -49,11 +50,7 @@ impl Connection {
             })?;
         }
         let patient = endpoint.clone().http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-        Ok(Self {
-            quick: endpoint.timeout(options.timeout).connect_lazy(),
-            patient: patient.connect_lazy(),
-            tokens: options.access.tokens(options.timeout)?,
-        })
+        Ok(Self { quick: endpoint.timeout(options.timeout).connect_lazy(), patient: patient.connect_lazy(), tokens })
     }
 
     /// For a call that answers at once.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::access::Access;
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     /// From the activation of an onboarding host to the moment from which its flag may go: with Canton's default
     /// parameters the two decision timeouts, 30 s each, and a second.
     pub decision_timeout: Duration,
+    /// What the participants ask of whoever calls; nothing where it is not said.
+    pub access: Access,
 }
 
 impl Default for Options {
@@ -30,6 +34,7 @@ impl Default for Options {
             version: NodeVersion::V3_5,
             storage: Storage::Database,
             decision_timeout: Duration::from_secs(61),
+            access: Access::default(),
         }
     }
 }

@@ -65,6 +65,30 @@ impl From<Refused> for Status {
     }
 }
 
+/// A bad token, or none, or one for another service: the Admin API tells them apart only in its log.
+pub(crate) fn unauthenticated() -> Status {
+    Status::unauthenticated(REDACTED)
+}
+
+/// A bad token, or none, at the Ledger API, which names the call.
+pub(crate) fn unauthenticated_with_trace() -> Status {
+    redacted(Code::Unauthenticated)
+}
+
+/// A good token without the right.
+pub(crate) fn permission_denied() -> Status {
+    redacted(Code::PermissionDenied)
+}
+
+fn redacted(code: Code) -> Status {
+    let request_id = "4cb634ac49f671beb865791cf22956fa".to_owned();
+    let message = REDACTED.replace("<no-correlation-id>", &request_id).replace("<no-tid>", &request_id);
+    let value = rpc::RequestInfo { request_id, serving_data: String::new() }.encode_to_vec();
+    let details = vec![prost_types::Any { type_url: "type.googleapis.com/google.rpc.RequestInfo".to_owned(), value }];
+    let body = rpc::Status { code: code as i32, message: message.clone(), details };
+    Status::with_details(code, message, body.encode_to_vec().into())
+}
+
 /// The status of a refused transaction.
 pub(crate) fn rejection(rejection: &Rejection, synchronizer: &PhysicalSynchronizerId) -> Status {
     let (id, redacted) = rejection.error_code();

@@ -43,6 +43,7 @@ use tonic::{
 use tower::{Layer, Service};
 
 use crate::{
+    access::{Guard, Socket},
     faults::Fault,
     node::{Api, ApiInfo},
     participant::ParticipantNode,
@@ -54,37 +55,44 @@ const DAR_BYTES_MAX: usize = 64 << 20;
 /// Serves the Admin API until the task ends.
 pub(crate) async fn admin(listener: TcpListener, node: Arc<ParticipantNode>) {
     let api = Api(Arc::clone(&node));
-    let routes = Routes::new(ApiInfoServiceServer::new(ApiInfo("admin-api")))
-        .add_service(ParticipantStatusServiceServer::new(api.clone()))
-        .add_service(SynchronizerConnectivityServiceServer::new(api.clone()))
-        .add_service(PruningServiceServer::new(api.clone()))
-        .add_service(PackageServiceServer::new(api.clone()).max_decoding_message_size(DAR_BYTES_MAX))
-        .add_service(PartyManagementServiceServer::new(api.clone()))
-        .add_service(VaultServiceServer::new(api.clone()))
-        .add_service(IdentityInitializationServiceServer::new(api.clone()))
-        .add_service(TopologyManagerReadServiceServer::new(api.clone()))
-        .add_service(TopologyManagerWriteServiceServer::new(api));
+    let guard = Guard::new(Socket::Admin, &node.options.access);
+    let routes = Routes::new(guard.before(ApiInfoServiceServer::new(ApiInfo("admin-api"))))
+        .add_service(guard.before(ParticipantStatusServiceServer::new(api.clone())))
+        .add_service(guard.before(SynchronizerConnectivityServiceServer::new(api.clone())))
+        .add_service(guard.before(PruningServiceServer::new(api.clone())))
+        .add_service(guard.before(PackageServiceServer::new(api.clone()).max_decoding_message_size(DAR_BYTES_MAX)))
+        .add_service(guard.before(PartyManagementServiceServer::new(api.clone())))
+        .add_service(guard.before(VaultServiceServer::new(api.clone())))
+        .add_service(guard.before(IdentityInitializationServiceServer::new(api.clone())))
+        .add_service(guard.before(TopologyManagerReadServiceServer::new(api.clone())))
+        .add_service(guard.before(TopologyManagerWriteServiceServer::new(api)));
     serve(listener, routes, node).await;
 }
 
 /// Serves the Ledger API until the task ends.
 pub(crate) async fn ledger(listener: TcpListener, node: Arc<ParticipantNode>) {
     let api = Api(Arc::clone(&node));
+    let guard = Guard::new(Socket::Ledger, &node.options.access);
+    // A node tells anybody which of its sockets this is and which release it runs.
     let routes = Routes::new(ApiInfoServiceServer::new(ApiInfo("ledger-api")))
         .add_service(VersionServiceServer::new(api.clone()))
-        .add_service(StateServiceServer::new(api.clone()))
-        .add_service(UpdateServiceServer::new(api.clone()))
-        .add_service(LedgerPartyManagementServiceServer::new(api));
+        .add_service(guard.before(StateServiceServer::new(api.clone())))
+        .add_service(guard.before(UpdateServiceServer::new(api.clone())))
+        .add_service(guard.before(LedgerPartyManagementServiceServer::new(api)));
     serve(listener, routes, node).await;
 }
 
 /// The one place where a socket is served.
 async fn serve(listener: TcpListener, routes: Routes, node: Arc<ParticipantNode>) {
-    let served = Server::builder()
-        .layer(FaultLayer(node))
-        .add_routes(routes)
-        .serve_with_incoming(TcpListenerStream::new(listener))
-        .await;
+    let mut server = Server::builder();
+    if let Some(tls) = &node.options.access.tls {
+        server = match server.tls_config(tls.config()) {
+            Ok(server) => server,
+            Err(error) => return tracing::warn!(%error, "a sandbox participant has no certificate to show"),
+        };
+    }
+    let served =
+        server.layer(FaultLayer(node)).add_routes(routes).serve_with_incoming(TcpListenerStream::new(listener)).await;
     if let Err(error) = served {
         tracing::warn!(%error, "a sandbox participant stopped");
     }

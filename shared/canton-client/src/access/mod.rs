@@ -1,19 +1,22 @@
-//! How a participant lets us in: TLS pinned to a certificate authority, a client certificate, a token from a file.
+//! How a participant lets us in: TLS pinned to a certificate authority, a client certificate, a token from a file or from
+//! the participant's identity provider.
+
+pub mod oauth;
+mod tokens;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tonic::{
-    metadata::{Ascii, MetadataValue},
-    transport::{Certificate, ClientTlsConfig, Identity, Uri},
-};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Uri};
 
-use crate::error::NodeError;
+use self::oauth::{ClientCredentials, Source};
+pub(crate) use self::tokens::Tokens;
 
 /// The files that a participant asks for; none for one on this machine that asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Access {
     /// The token (JWT). Read anew for each call, so that whoever renews it need only write the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<PathBuf>,
+    /// The account by which we fetch tokens ourselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<ClientCredentials>,
 }
 
 /// Why a participant cannot be reached so.
@@ -74,6 +80,7 @@ impl Access {
             certificate: beside(self.certificate),
             key: beside(self.key),
             token: beside(self.token),
+            oauth: self.oauth.map(|credentials| credentials.beside(folder)),
         }
     }
 
@@ -89,7 +96,8 @@ impl Access {
                 if self.ca.is_some() || self.certificate.is_some() || self.key.is_some() {
                     return wrong("address", "certificates are for https, and it begins with http://");
                 }
-                if self.token.is_some() && !is_loopback(address) {
+                let is_asked = self.token.is_some() || self.oauth.is_some();
+                if is_asked && !address.host().is_some_and(is_loopback_host) {
                     return wrong("token", "it would travel in the clear; write https:// and ca");
                 }
                 return Ok(None);
@@ -115,8 +123,18 @@ impl Access {
     ///
     /// # Errors
     /// Names the field.
-    pub(crate) fn tokens(&self, _timeout: Duration) -> Result<Tokens, AccessError> {
-        Ok(self.token.clone().map_or(Tokens::None, Tokens::File))
+    pub(crate) fn tokens(&self, timeout: Duration) -> Result<Tokens, AccessError> {
+        match (&self.token, &self.oauth) {
+            (None, None) => Ok(Tokens::None),
+            (Some(path), None) => Ok(Tokens::File(path.clone())),
+            (None, Some(credentials)) => {
+                Source::new(credentials.clone(), timeout).map(|source| Tokens::Fetched(Arc::new(source)))
+            }
+            (Some(_), Some(_)) => {
+                let reason = "there is an oauth account besides; keep one of them".to_owned();
+                Err(AccessError::Field { field: "token", reason })
+            }
+        }
     }
 }
 
@@ -124,38 +142,8 @@ fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, AccessError> {
     fs::read(path).map_err(|error| AccessError::File { field, path: path.to_owned(), error })
 }
 
-fn is_loopback(address: &Uri) -> bool {
-    let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+/// Whether a host, as it stands in an address, is this machine.
+fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Where the token of each call comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum Tokens {
-    /// The participant asks for none.
-    None,
-    /// Whoever renews it writes it here.
-    File(PathBuf),
-}
-
-impl Tokens {
-    /// The header of a call made now.
-    pub async fn current(&self) -> Result<Option<MetadataValue<Ascii>>, NodeError> {
-        match self {
-            Self::None => Ok(None),
-            Self::File(path) => {
-                // The file's content stands in no message.
-                let refused = |reason: String| NodeError::Retry(format!("token file {}: {reason}", path.display()));
-                let token = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-                let header = bearer(token.trim());
-                header.map(Some).ok_or_else(|| refused("what is in it cannot be a token".to_owned()))
-            }
-        }
-    }
-}
-
-fn bearer(token: &str) -> Option<MetadataValue<Ascii>> {
-    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
