@@ -1,6 +1,7 @@
 //! The thread that owns the agent, its journal and its keys. Everything that decides or signs happens here, one thing
 //! after the other; sockets live elsewhere.
 
+mod elsewhere;
 mod hosting;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -283,6 +284,14 @@ impl Actor {
             Request::Workflow { case } => {
                 let id = self.case(case)?;
                 done(self.workflow(&id)?)
+            }
+            Request::Hash { case, key } => {
+                let id = self.case(case)?;
+                done(self.hashes(&id, key.as_ref())?)
+            }
+            Request::Contribute { case, key, signature } => {
+                let id = self.case(case)?;
+                self.contribute(&id, key.as_ref(), &signature.0)
             }
             // The shell does these; what reaches this thread are their parts.
             Request::WorkflowRun { .. } => Err(Answer::failed("Request", "a run is the shell's")),

@@ -2,8 +2,9 @@
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
-use canton_topology::{hash::TransactionHash, mapping::Permission as HostPermission};
+use canton_topology::{hash::TransactionHash, id::Fingerprint, mapping::Permission as HostPermission};
 use protocol::{
+    api::Base64,
     intent::{CaseId, Scope},
     statement::StatementHash,
 };
@@ -58,6 +59,22 @@ pub enum Request {
         archives: Vec<std::path::PathBuf>,
         /// A sealed snapshot that came by hand.
         sealed: Option<std::path::PathBuf>,
+    },
+    /// What a key that lives elsewhere has to sign.
+    Hash {
+        /// Which case.
+        case: CaseRef,
+        /// The key; the one that is missing, where not named.
+        key: Option<Fingerprint>,
+    },
+    /// The signature of a key that lives elsewhere.
+    Contribute {
+        /// Which case.
+        case: CaseRef,
+        /// The key; the one that is missing, where not named.
+        key: Option<Fingerprint>,
+        /// The signature's bytes.
+        signature: Base64,
     },
     /// The owner's yes.
     Approve {

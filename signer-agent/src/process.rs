@@ -291,6 +291,13 @@ impl Shell {
                 };
                 hosting::command::run(&self.follower, &case, confirmed).await
             }
+            Request::Status => {
+                let mut answer = self.said(Request::Status).await;
+                if let Answer::Done { value } = &mut answer {
+                    value["alarms"] = self.follower.alarms().await.into();
+                }
+                answer
+            }
             Request::Workflow { case } => hosting::command::show(&self.follower, &case).await,
             Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts } => {
                 let (host, advice) = match hosting::command::advised(&self.follower, host).await {
@@ -300,16 +307,20 @@ impl Shell {
                 let request = Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts };
                 hosting::command::with_advice(self.said(request).await, advice)
             }
-            Request::Approve { .. } => self.approved(request).await,
+            Request::Approve { .. } | Request::Hash { .. } | Request::Contribute { .. } => self.signed(request).await,
             other => self.said(other).await,
         }
     }
 
-    /// Where a fresh answer of a new host is all that is missing, it is asked for, and the approval is made again.
-    async fn approved(&self, request: Request) -> Answer {
+    /// What leads to a signature. Where a fresh answer of a new host is all that is missing, it is asked for, and the
+    /// command is obeyed again.
+    async fn signed(&self, request: Request) -> Answer {
         let mut answer = self.said(request.clone()).await;
         let Answer::NotYet { reason } = &answer else { return answer };
-        let Request::Approve { case, .. } = &request else { return answer };
+        let (Request::Approve { case, .. } | Request::Hash { case, .. } | Request::Contribute { case, .. }) = &request
+        else {
+            return answer;
+        };
         if !reason.contains(HostingStep::Disconnect.name()) || !self.follower.asked_for(case).await {
             return answer;
         }

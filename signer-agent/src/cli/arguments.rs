@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use canton_topology::{
     hash::TransactionHash,
-    id::{PhysicalSynchronizerId, SynchronizerId},
+    id::{Fingerprint, PhysicalSynchronizerId, SynchronizerId},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::{difference::DifferenceClass, intent::Scope};
@@ -68,6 +68,14 @@ pub enum Command {
     /// Signs what a case offers, after showing it.
     #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
     Approve(Approve),
+    /// Writes what a key that lives elsewhere has to sign, after verifying it as if the key were here.
+    #[command(
+        after_help = "Example: signer-agent --data alice hash 0198f0c1 --out proposal.hash\n         openssl pkeyutl -sign -rawin -inkey holder.pem -in proposal.hash -out proposal.sig"
+    )]
+    Hash(Hash),
+    /// Brings the signature of a key that lives elsewhere.
+    #[command(after_help = "Example: signer-agent --data alice contribute 0198f0c1 --signature proposal.sig")]
+    Contribute(Contribute),
     /// Says no, with a reason.
     #[command(after_help = "Example: signer-agent --data carol decline 0198f0c1 --reason 'not before the audit'")]
     Decline(Reasoned),
@@ -217,6 +225,33 @@ pub struct WorkflowRun {
     /// The sealed snapshot, where it came by hand.
     #[arg(long, value_name = "FILE")]
     pub sealed: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Hash {
+    #[command(flatten)]
+    pub case: Case,
+    /// The key, by its fingerprint; the one that is missing, where not named.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub key: Option<Fingerprint>,
+    /// Which transaction, where the key has several to sign.
+    #[arg(long, value_name = "HASH")]
+    pub transaction: Option<TransactionHash>,
+    /// Where the 34 bytes are written.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Contribute {
+    #[command(flatten)]
+    pub case: Case,
+    /// The key, by its fingerprint; the one that is missing, where not named.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub key: Option<Fingerprint>,
+    /// The signature as `openssl` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub signature: PathBuf,
 }
 
 #[derive(Args)]

@@ -36,6 +36,8 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Book(_)
         | Command::Run(_)
         | Command::Workflow(_)
+        | Command::Hash(_)
+        | Command::Contribute(_)
         | Command::Inspect(_)
         | Command::Audit(_) => bail!("this command does not need the running agent"),
     };

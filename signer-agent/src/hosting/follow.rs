@@ -120,6 +120,15 @@ impl Follower {
         Ok(true)
     }
 
+    /// What the owner must know about the node, whatever it is asked.
+    pub async fn alarms(&self) -> Vec<String> {
+        match self.runner.silent_fork().await {
+            Ok(None) => Vec::new(),
+            Ok(Some(fork)) => vec![format!("SilentFork: {fork}")],
+            Err(error) => vec![format!("the ledger cannot be looked at: {error}")],
+        }
+    }
+
     /// Asks the new host's owner about a case that a command names; `false` where it cannot be asked.
     pub async fn asked_for(&self, reference: &str) -> bool {
         let matching: Vec<CaseId> = self.cases().await;

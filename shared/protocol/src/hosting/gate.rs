@@ -62,6 +62,19 @@ pub fn allowed(
     }
 }
 
+/// Whether a signature may be given that could be the one that completes the change.
+///
+/// # Errors
+/// What comes first.
+pub fn may_carry(record: &Record<'_>, merged: &[Merged], me: &Me, now: Timestamp) -> Result<(), Stop> {
+    let gate = Gate { record, merged, me, now };
+    gate.nothing_is_unknown()?;
+    match &record.change.path {
+        HostingPath::Simple { .. } => Ok(()),
+        HostingPath::Replicated { second, .. } => gate.may_complete(second.as_ref()),
+    }
+}
+
 struct Gate<'a> {
     record: &'a Record<'a>,
     merged: &'a [Merged],

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use canton_topology::{
     id::Namespace,
-    mapping::{HostingParticipant, Mapping, PackageId, PartyToParticipant, Permission},
-    state::State,
-    transaction::Transaction,
+    mapping::{Code, HostingParticipant, Mapping, PackageId, PartyToParticipant, Permission},
+    state::{Row, State},
+    transaction::{Operation, Transaction},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 pub fn plan(change: &HostParty, state: &State) -> Result<Vec<Transaction>, PlanError> {
     let before = party(state, &change.party)?;
     check_seats(change, before)?;
-    check_permission(change, before)?;
+    check_permission(change, before, state)?;
     let onboarding = match &change.path {
         HostingPath::Simple { packages } => {
             check_packages(packages)?;
@@ -72,8 +72,11 @@ fn hosts(name: &str, seat: &Seat, before: &PartyToParticipant) -> Result<(), Pla
 }
 
 /// What an external party's own keys sign, no host may submit in its name.
-fn check_permission(change: &HostParty, before: &PartyToParticipant) -> Result<(), PlanError> {
-    if change.permission == Permission::Submission && before.signing_keys.is_some() {
+fn check_permission(change: &HostParty, before: &PartyToParticipant, state: &State) -> Result<(), PlanError> {
+    let is_of_party =
+        |row: &Row| matches!(row.transaction.mapping(), Mapping::PartyToKeyMapping(keys) if keys.party == change.party);
+    let has_old_keys = || state.of_kind_and(Code::PartyToKeyMapping, Operation::AddReplace).any(is_of_party);
+    if change.permission == Permission::Submission && (before.signing_keys.is_some() || has_old_keys()) {
         let reason =
             "an external party signs for itself, so no host may submit for it; use confirmation or observation";
         return Err(field("permission", reason.to_owned()));
