@@ -1,7 +1,7 @@
 //! The thread that owns the agent, its journal and its keys. Everything that decides or signs happens here, one thing
 //! after the other; sockets live elsewhere.
 
-mod elsewhere;
+mod carried;
 mod hosting;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,7 +1,7 @@
 //! One owner's agent, without its shell: what it has seen, what it makes of an offer, and the climb from there to an
 //! approval. Synchronous; the clock, the disk of the journal and the participant come as arguments.
 
-pub mod elsewhere;
+pub mod carried;
 mod rules;
 mod said;
 

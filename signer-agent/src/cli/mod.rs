@@ -5,7 +5,7 @@
 mod arguments;
 mod audit;
 mod book;
-mod elsewhere;
+mod carried;
 mod inspect;
 mod print;
 mod propose;
@@ -111,8 +111,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,
         Command::Inspect(_) | Command::Audit(_) => Ok(End::Done),
-        Command::Hash(hash) => elsewhere::hash(&folder, &hash, form).await,
-        Command::Contribute(contribute) => elsewhere::contribute(&folder, &contribute, form).await,
+        Command::Hash(hash) => carried::hash(&folder, &hash, form).await,
+        Command::Contribute(contribute) => carried::contribute(&folder, &contribute, form).await,
         Command::Workflow(command) => workflow::run(&folder, &command, form).await,
         Command::Status
         | Command::List

@@ -23,7 +23,7 @@ use super::{Agent, AgentError};
 
 /// Why nothing is carried.
 #[derive(Debug, Error)]
-pub enum ElsewhereError {
+pub enum CarryError {
     /// The offer is not to be signed, or not yet.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -46,18 +46,18 @@ impl Agent {
     /// The offer, verified for a key that lives elsewhere; the requests are that key's.
     ///
     /// # Errors
-    /// See [`ElsewhereError`].
-    pub fn verify_elsewhere(
+    /// See [`CarryError`].
+    pub fn verify_carried(
         &self,
         id: &CaseId,
         key: &Fingerprint,
         now: Timestamp,
-    ) -> Result<(Verified, SigningPublicKey), ElsewhereError> {
+    ) -> Result<(Verified, SigningPublicKey), CarryError> {
         let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
         let state = self.state.as_ref().ok_or(AgentError::NoTopology)?;
         let offered = case.offer().ok_or(AgentError::Refused(Refusal::NoOffer))?;
         let public = state.signing_key(key, &offered.transactions);
-        let public = public.ok_or_else(|| ElsewhereError::UnknownKey(key.clone()))?;
+        let public = public.ok_or_else(|| CarryError::UnknownKey(key.clone()))?;
         let me = Me { keys: vec![public.clone()], ..self.me.clone() };
         let live = self.signed_elsewhere(id);
         let context = Context { me: &me, ..self.context(state, &live, now) };
@@ -82,17 +82,17 @@ impl Agent {
     /// Ed25519, ASN.1 for ECDSA.
     ///
     /// # Errors
-    /// See [`ElsewhereError`].
+    /// See [`CarryError`].
     pub fn contribute(
         &self,
         id: &CaseId,
         key: &Fingerprint,
         bytes: &[u8],
         now: Timestamp,
-    ) -> Result<Statement, ElsewhereError> {
-        let (verified, public) = self.verify_elsewhere(id, key, now)?;
+    ) -> Result<Statement, CarryError> {
+        let (verified, public) = self.verify_carried(id, key, now)?;
         let asked: Vec<_> = verified.requests().iter().filter(|request| request.key == *key).collect();
-        let wrong = || ElsewhereError::NotItsSignature {
+        let wrong = || CarryError::NotItsSignature {
             key: key.clone(),
             hashes: asked.iter().map(|one| one.transaction.to_string()).collect::<Vec<_>>().join(", "),
         };

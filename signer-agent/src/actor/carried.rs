@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use super::{Actor, error_name, now};
 use crate::{
-    agent::{AgentError, elsewhere::ElsewhereError},
+    agent::{AgentError, carried::CarryError},
     control::Answer,
 };
 
 impl Actor {
     /// The hashes to be signed, with what they change.
     pub(super) fn hashes(&self, id: &CaseId, key: Option<&Fingerprint>) -> Result<Value, Answer> {
-        let key = self.key_elsewhere(id, key)?;
-        let (verified, public) = self.agent.verify_elsewhere(id, &key, now()).map_err(|error| failure(&error))?;
+        let key = self.key_carried(id, key)?;
+        let (verified, public) = self.agent.verify_carried(id, &key, now()).map_err(|error| failure(&error))?;
         let asked = verified.requests().iter().filter(|request| request.key == key);
         let hashes: Vec<Value> = asked
             .map(|request| {
@@ -44,14 +44,14 @@ impl Actor {
         key: Option<&Fingerprint>,
         bytes: &[u8],
     ) -> Result<(Answer, Option<Statement>), Answer> {
-        let key = self.key_elsewhere(id, key)?;
+        let key = self.key_carried(id, key)?;
         let statement = self.agent.contribute(id, &key, bytes, now()).map_err(|error| failure(&error))?;
         let value = json!({ "case": id.to_string(), "contributed": key.to_string() });
         Ok((Answer::Done { value }, Some(statement)))
     }
 
     /// The key that is named, or the one that is missing and belongs to no node and no owner of a namespace of several.
-    fn key_elsewhere(&self, id: &CaseId, key: Option<&Fingerprint>) -> Result<Fingerprint, Answer> {
+    fn key_carried(&self, id: &CaseId, key: Option<&Fingerprint>) -> Result<Fingerprint, Answer> {
         if let Some(key) = key {
             return Ok(key.clone());
         }
@@ -73,13 +73,13 @@ impl Actor {
     }
 }
 
-fn failure(error: &ElsewhereError) -> Answer {
+fn failure(error: &CarryError) -> Answer {
     match error {
-        ElsewhereError::Agent(AgentError::NotYet(_) | AgentError::NoTopology) => {
+        CarryError::Agent(AgentError::NotYet(_) | AgentError::NoTopology) => {
             Answer::NotYet { reason: error.to_string() }
         }
-        ElsewhereError::Agent(agent) => Answer::failed(&error_name(agent), error),
-        ElsewhereError::UnknownKey(_) => Answer::failed("UnknownKey", error),
-        ElsewhereError::NotItsSignature { .. } => Answer::failed("NotItsSignature", error),
+        CarryError::Agent(agent) => Answer::failed(&error_name(agent), error),
+        CarryError::UnknownKey(_) => Answer::failed("UnknownKey", error),
+        CarryError::NotItsSignature { .. } => Answer::failed("NotItsSignature", error),
     }
 }
