@@ -9,7 +9,10 @@ use std::{
 };
 
 use canton_client::access::Access;
-use canton_topology::id::SynchronizerId;
+use canton_topology::{
+    Timestamp,
+    id::{PhysicalSynchronizerId, SynchronizerId},
+};
 use protocol::{
     api::Base64,
     book::{Book, Card},
@@ -110,6 +113,18 @@ pub struct Seen {
     pub position: u64,
     /// Its bytes.
     pub statement: Base64,
+}
+
+/// Topology as a participant showed it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remembered {
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// The synchronizer with its protocol version.
+    pub synchronizer: PhysicalSynchronizerId,
+    /// The signed rows, in Canton's V2 format.
+    pub rows: Base64,
 }
 
 /// A data folder.
@@ -220,6 +235,23 @@ impl Folder {
         let failed = |error| FolderError::Io { path: folder.clone(), error };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         self.write_json(&self.hosting_file(case, "held.json"), held)
+    }
+
+    /// The topology that the owner's participant showed last before it was disconnected, and when.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn topology(&self) -> Result<Option<Remembered>, FolderError> {
+        let path = self.0.join("topology.json");
+        if path.exists() { self.read_json(&path, "workflow run").map(Some) } else { Ok(None) }
+    }
+
+    /// Remembers it: a disconnected participant shows none, and the agent may be started anew meanwhile.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_topology(&self, topology: &Remembered) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("topology.json"), topology)
     }
 
     /// Where a file of a hosting stands.

@@ -10,9 +10,9 @@ use canton_client::{
 };
 use canton_topology::{
     hash::TransactionHash,
-    id::{Fingerprint, Namespace, ParticipantId},
+    id::{Fingerprint, Namespace, ParticipantId, PhysicalSynchronizerId},
     judge::{Verdict, Verifier, replay},
-    snapshot::Item,
+    snapshot::{self, Item},
     state::{State, StaticParameters},
 };
 use custody::{
@@ -134,7 +134,7 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     let follower = Follower { runner: Runner::new(tools), actor: sender.clone(), posting: posting.clone() };
     let shell = Shell { sender, link, posting, follower };
     tokio::spawn(shell.clone().follow_inbox(lines, cursor));
-    tokio::spawn(shell.clone().follow_topology(node, config));
+    tokio::spawn(shell.clone().follow_topology(node, config, folder));
     tokio::spawn(shell.clone().follow_rules());
     tokio::spawn(shell.follower.clone().follow());
     loop {
@@ -244,9 +244,14 @@ impl Shell {
         true
     }
 
-    async fn follow_topology(self, node: Participant, config: Config) {
+    async fn follow_topology(self, node: Participant, config: Config, folder: Folder) {
         let mut verifier = Verifier::default();
         let mut last = None;
+        match remembered(&folder, &mut verifier) {
+            Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
+            Ok(None) => {}
+            Err(error) => warn!(%error, "the topology that was remembered does not read"),
+        }
         loop {
             match read_topology(&node, &config, &mut verifier, &mut last).await {
                 Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
@@ -360,6 +365,24 @@ fn waits(answer: Answer) -> Answer {
     }
 }
 
+/// What the participant showed before it was disconnected, judged again.
+fn remembered(folder: &Folder, verifier: &mut Verifier) -> anyhow::Result<Option<State>> {
+    let Some(remembered) = folder.topology()? else { return Ok(None) };
+    let (_, items) = snapshot::read(&remembered.rows.0)?;
+    judged(remembered.synchronizer, verifier, &items).map(Some)
+}
+
+/// A state made of signed rows, each of which Canton would accept.
+fn judged(synchronizer: PhysicalSynchronizerId, verifier: &mut Verifier, items: &[Item]) -> anyhow::Result<State> {
+    let mut state = State::new(synchronizer, StaticParameters::default());
+    for (index, verdict) in replay(&mut state, verifier, items).iter().enumerate() {
+        if let Verdict::Rejected(rejection) = verdict {
+            anyhow::bail!("ALARM: row {index} of the participant is not one that Canton accepts: {rejection}");
+        }
+    }
+    Ok(state)
+}
+
 /// What was read last: how many rows and the last one's hash, and the open proposals with their signers.
 type Mark = (usize, Option<TransactionHash>, Vec<(TransactionHash, BTreeSet<Fingerprint>)>);
 
@@ -383,12 +406,7 @@ async fn read_topology(
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         verifier.merge(Verifier::ahead(&items, threads));
     }
-    let mut state = State::new(synchronizer, StaticParameters::default());
-    for (index, verdict) in replay(&mut state, verifier, &items).iter().enumerate() {
-        if let Verdict::Rejected(rejection) = verdict {
-            anyhow::bail!("ALARM: row {index} of the participant is not one that Canton accepts: {rejection}");
-        }
-    }
+    let mut state = judged(synchronizer, verifier, &items)?;
     for item in &open {
         state.keep_open(item);
     }

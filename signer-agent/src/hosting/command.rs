@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 
 use super::{
     Confirmed,
-    error::StepError,
     follow::{Follower, Round},
     source::Looked,
 };
@@ -68,7 +67,7 @@ pub async fn run(follower: &Follower, case: &str, mut confirmed: Confirmed) -> A
         match follower.round(&id, &confirmed).await {
             Ok(Round::Done) => {}
             Ok(Round::Nothing) => break,
-            Err(StepError::NotYet(reason)) => return Answer::NotYet { reason },
+            Err(error) if error.passes() => return Answer::NotYet { reason: error.to_string() },
             Err(error) => return Answer::failed(error.name(), &error),
         }
         // What a human said once is done once.

@@ -99,6 +99,31 @@ impl StepError {
         }
     }
 
+    /// Whether the same attempt may work later, without anybody mending anything.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::NotYet(_)
+            | Self::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_))
+            | Self::Import(ImportError::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_)))
+            | Self::Stopping => true,
+            Self::NoLedger
+            | Self::Used(_)
+            | Self::Precondition(_)
+            | Self::NotSeen(_)
+            | Self::OtherContracts(_)
+            | Self::BackupCommand(_)
+            | Self::Node(NodeError::Rejected { .. } | NodeError::BadAnswer(_))
+            | Self::Import(_)
+            | Self::Snapshot(_)
+            | Self::Seal(_)
+            | Self::Open(_)
+            | Self::Send(_)
+            | Self::Fetch(_)
+            | Self::Folder(_)
+            | Self::File { .. } => false,
+        }
+    }
+
     pub(super) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
         move |error| Self::File { path, error }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use canton_client::{ledger::Offset, parties::Import};
+use canton_topology::snapshot::{self, Format};
 use protocol::{
     api::Base64,
     statement::{Backup, Claim, Snapshot},
@@ -10,7 +11,11 @@ use protocol::{
 use tracing::info;
 
 use super::{Step, contracts, error::StepError, node, source::blocking};
-use crate::parcel::{courier::Courier, open};
+use crate::{
+    actor::now,
+    folder::Remembered,
+    parcel::{courier::Courier, open},
+};
 
 /// How long a node looks for the activation when it is asked about the flag.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(5);
@@ -44,6 +49,13 @@ impl Step<'_> {
         if held.connections.is_none() {
             held.connections = Some(node::connections(node).await?);
             self.hold(&held)?;
+        }
+        // A disconnected node shows no topology, and the agent may have to start without it.
+        let synchronizer = node.synchronizer(&self.view.synchronizer).await;
+        if let Ok(synchronizer) = synchronizer {
+            let items = node.topology(&self.view.synchronizer).await?;
+            let rows = Base64(snapshot::write(Format::V2, &items));
+            self.tools.folder.set_topology(&Remembered { at: now(), synchronizer, rows })?;
         }
         for connection in held.connections.iter().flatten() {
             node.set_manual_connect(&connection.alias, true).await?;
