@@ -246,7 +246,7 @@ impl Shell {
 
     async fn follow_topology(self, node: Participant, config: Config, folder: Folder) {
         let mut verifier = Verifier::default();
-        let mut last = None;
+        let (mut last, mut failed) = (None, None);
         match remembered(&folder, &mut verifier) {
             Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
             Ok(None) => {}
@@ -254,9 +254,17 @@ impl Shell {
         }
         loop {
             match read_topology(&node, &config, &mut verifier, &mut last).await {
-                Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
-                Ok(None) => {}
-                Err(error) => warn!(%error, "topology was not read"),
+                Ok(Some(state)) => {
+                    failed = None;
+                    self.tell(Message::Topology(Box::new(state))).await;
+                }
+                Ok(None) => failed = None,
+                // Said once, for as long as it stays so: a node may be away for hours on purpose.
+                Err(error) if failed.as_ref() == Some(&error.to_string()) => {}
+                Err(error) => {
+                    warn!(%error, "topology was not read");
+                    failed = Some(error.to_string());
+                }
             }
             tokio::time::sleep(TOPOLOGY_EVERY).await;
         }

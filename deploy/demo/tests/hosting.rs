@@ -52,8 +52,7 @@ fn a_party_with_contracts_is_carried_over_and_nothing_is_lost() {
     stage.step("alice", &case, "export", "done");
     stage.step("alice", &case, "restore-pruning", "done");
     stage.step("dave", &case, "count", "done");
-    stage.ask("dave", &["workflow", "run", &case, "--backup", "tape 7"]);
-    stage.step("dave", &case, "backup", "done");
+    stage.back_up("dave", &case);
     stage.confirm("dave", &case, "import");
     for owner in ["alice", "dave"] {
         stage.step(owner, &case, "clear", "done");

@@ -60,8 +60,7 @@ fn finish(stage: &Stage, case: &str) {
     }
     stage.step("dave", case, "export", "done");
     stage.step("dave", case, "count", "done");
-    stage.ask("dave", &["workflow", "run", case, "--backup", "tape 7"]);
-    stage.step("dave", case, "backup", "done");
+    stage.back_up("dave", case);
     stage.confirm("dave", case, "import");
     for owner in ["alice", "dave"] {
         stage.step(owner, case, "verify-target", "done");
@@ -96,8 +95,7 @@ fn everybody_is_killed_before_every_step_and_every_step_is_gone_on_with() {
     stage.step("dave", &case, "export", "done");
     stage.step("dave", &case, "count", "done");
     all(&mut stage);
-    stage.ask("dave", &["workflow", "run", &case, "--backup", "tape 7"]);
-    stage.step("dave", &case, "backup", "done");
+    stage.back_up("dave", &case);
     all(&mut stage);
     stage.confirm("dave", &case, "import");
     all(&mut stage);
@@ -148,7 +146,7 @@ fn a_new_host_that_is_connected_again_gets_no_signature_and_no_import() {
     stage.step("dave", &case, "export", "done");
     let refused = stage.ask("dave", &["workflow", "run", &case, "--confirm", "import"]);
     assert_eq!(refused.code, 2, "no import without a backup: {}", refused.value);
-    stage.ask("dave", &["workflow", "run", &case, "--backup", "tape 7"]);
+    stage.back_up("dave", &case);
     assert!(stage.runtime.block_on(dave.reconnect(&alias)).unwrap());
     let refused = stage.must_fail("dave", &["workflow", "run", &case, "--confirm", "import"]);
     assert_eq!(refused["name"], "Precondition", "{refused}");
@@ -182,7 +180,7 @@ fn a_parcel_that_was_swapped_or_comes_from_elsewhere_is_not_imported() {
     }
     stage.step("dave", &case, "export", "done");
     stage.step("dave", &case, "count", "done");
-    stage.ask("dave", &["workflow", "run", &case, "--backup", "tape 7"]);
+    stage.back_up("dave", &case);
     let wrong = stage.path("wrong.age");
     std::fs::write(&wrong, b"not a parcel").unwrap();
     let words = ["workflow", "run", &case, "--confirm", "import", "--sealed", wrong.to_str().unwrap()];

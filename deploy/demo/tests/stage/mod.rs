@@ -229,9 +229,20 @@ impl Stage {
     /// The owner's part with a step confirmed, again and again until the step is done.
     pub fn confirm(&self, owner: &str, case: &str, step: &str) {
         self.step(owner, case, step, "due");
+        self.must_come(owner, case, step, &["--confirm", step]);
+    }
+
+    /// The owner says that the node is backed up, until it is taken.
+    pub fn back_up(&self, owner: &str, case: &str) {
+        self.step(owner, case, "backup", "due");
+        self.must_come(owner, case, "backup", &["--backup", "tape 7"]);
+    }
+
+    /// The owner's part with these words, again and again until a step is done.
+    fn must_come(&self, owner: &str, case: &str, step: &str, words: &[&str]) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let answer = self.ask(owner, &["workflow", "run", case, "--confirm", step]);
+            let answer = self.ask(owner, &[&["workflow", "run", case], words].concat());
             assert_ne!(answer.code, 1, "{owner} {step}: {}", answer.value);
             let shown = self.must(owner, &["workflow", "show", case]);
             let steps = shown["steps"].as_array().unwrap();
