@@ -14,13 +14,15 @@ use canton_topology::{
     mapping::{
         Duration, DynamicParameters, Mapping, MediatorSynchronizerState, NamespaceDelegation, OnboardingRestriction,
         OwnerKey, OwnerToKeyMapping, SequencerSynchronizerState, SynchronizerParametersState,
-        SynchronizerTrustCertificate,
+        SynchronizerTrustCertificate, VettedPackage, VettedPackages,
     },
     signature::Signature,
     transaction::{Operation, Serial, SignedTransaction, Transaction},
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand_core::{OsRng, RngCore as _};
+
+use crate::packages::Packages;
 
 /// A key of a node of the sandbox.
 #[derive(Clone)]
@@ -160,7 +162,11 @@ impl Node {
             feature_flags: Vec::new(),
         };
         let certificate = signed(Mapping::SynchronizerTrustCertificate(certificate), &[&self.namespace_key]);
-        vec![self.root(), self.key_mapping(), certificate]
+        let built_in = Packages::BUILT_IN.parse().expect("it is a package id");
+        let package = VettedPackage { package: built_in, valid_from: None, valid_until: None, in_old_list: false };
+        let vetted = VettedPackages { participant: self.participant(), packages: vec![package] };
+        let vetted = signed(Mapping::VettedPackages(vetted), &[&self.namespace_key]);
+        vec![self.root(), self.key_mapping(), certificate, vetted]
     }
 }
 

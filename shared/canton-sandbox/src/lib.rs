@@ -5,7 +5,7 @@
 //! authenticates.
 #![deny(missing_docs)]
 
-mod acs;
+pub mod acs;
 mod clock;
 mod connection;
 pub mod contract;
