@@ -10,6 +10,8 @@ mod projection;
 mod recording;
 #[path = "recordings/stage.rs"]
 mod stage;
+#[path = "recordings/streamed.rs"]
+mod streamed;
 #[path = "recordings/translation.rs"]
 mod translation;
 #[path = "recordings/wire.rs"]

@@ -64,7 +64,7 @@ impl Stand {
                 // The library makes the smaller s only; recorded ones are of both kinds.
                 let signature: k256::ecdsa::Signature = key.sign_with_rng(&mut OsRng, message);
                 let (r, s) = signature.split_scalars();
-                let s = if OsRng.next_u32() % 2 == 0 { s } else { -s };
+                let s = if OsRng.next_u32().is_multiple_of(2) { s } else { -s };
                 k256::ecdsa::Signature::from_scalars(r, s).unwrap().to_der().as_bytes().to_vec()
             }
         }

@@ -11,7 +11,7 @@ use canton_proto::{
         ClearPartyOnboardingFlagRequest, ExportPartyAcsRequest, ExportPartyAcsResponse, ImportPartyAcsRequest,
     },
     canton::topology::admin::v30::{
-        ExportTopologySnapshotV2Response, ListDecentralizedNamespaceDefinitionRequest,
+        ListDecentralizedNamespaceDefinitionRequest,
         base_query::{TimeQuery, TimeRange},
     },
     daml::ledger::api::v2 as ledger,
@@ -35,6 +35,7 @@ use tonic::Status;
 use super::{
     projection,
     recording::{self, Call, Outcome},
+    streamed,
     translation::Translation,
     wire::Wire,
 };
@@ -276,7 +277,7 @@ impl Stage {
         let recorded: Vec<Vec<u8>> = match &call.outcome {
             Outcome::Answer(answer) => vec![self.translation.apply(answer)],
             Outcome::Stream(stream) => {
-                stream.iter().map(|answer| self.translation.apply(&to_bytes(&call.rpc, answer))).collect()
+                stream.iter().map(|answer| self.translation.apply(&streamed::to_bytes(&call.rpc, answer))).collect()
             }
             Outcome::Refused { .. } => return None,
         };
@@ -413,56 +414,4 @@ fn reason_of(status: &Status) -> Option<String> {
     let details = rpc::Status::decode(status.details()).unwrap_or_default().details;
     let info = details.iter().find(|any| any.type_url.ends_with("ErrorInfo"))?;
     Some(rpc::ErrorInfo::decode(info.value.as_slice()).unwrap().reason)
-}
-
-/// A recorded answer of a stream, of which only the JSON is there.
-fn to_bytes(rpc: &str, answer: &Value) -> Vec<u8> {
-    match rpc {
-        "ExportTopologySnapshot" | "ExportTopologySnapshotV2" => {
-            ExportTopologySnapshotV2Response { chunk: recording::base64(&answer["chunk"]) }.encode_to_vec()
-        }
-        "GetActiveContracts" => {
-            let contract_id = answer["active_contract"]["created_event"]["contract_id"].as_str().unwrap().to_owned();
-            let created_event = Some(ledger::CreatedEvent { contract_id, ..Default::default() });
-            let active = ledger::ActiveContract { created_event, ..Default::default() };
-            let contract_entry = Some(ledger::get_active_contracts_response::ContractEntry::ActiveContract(active));
-            ledger::GetActiveContractsResponse { contract_entry, ..Default::default() }.encode_to_vec()
-        }
-        "GetUpdates" => {
-            let events = answer["topology_transaction"]["events"].as_array().unwrap();
-            let events = events.iter().map(event).collect();
-            let transaction = ledger::TopologyTransaction { events, ..Default::default() };
-            let update = Some(ledger::get_updates_response::Update::TopologyTransaction(transaction));
-            ledger::GetUpdatesResponse { update }.encode_to_vec()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn event(event: &Value) -> ledger::TopologyEvent {
-    let (kind, body) = event.as_object().unwrap().iter().next().unwrap();
-    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    let permission = ledger::ParticipantPermission::from_str_name(&text("participant_permission")).map_or(0, i32::from);
-    let (party_id, participant_id) = (text("party_id"), text("participant_id"));
-    let event = match kind.as_str() {
-        "participant_authorization_added" => {
-            let added =
-                ledger::ParticipantAuthorizationAdded { party_id, participant_id, participant_permission: permission };
-            ledger::topology_event::Event::ParticipantAuthorizationAdded(added)
-        }
-        "participant_authorization_onboarding" => {
-            let onboarding = ledger::ParticipantAuthorizationOnboarding {
-                party_id,
-                participant_id,
-                participant_permission: permission,
-            };
-            ledger::topology_event::Event::ParticipantAuthorizationOnboarding(onboarding)
-        }
-        "participant_authorization_revoked" => {
-            let revoked = ledger::ParticipantAuthorizationRevoked { party_id, participant_id };
-            ledger::topology_event::Event::ParticipantAuthorizationRevoked(revoked)
-        }
-        other => panic!("an unknown event {other}"),
-    };
-    ledger::TopologyEvent { event: Some(event) }
 }

@@ -35,9 +35,12 @@ use super::{
 /// How many bytes decide which replacements are looked at.
 const START: usize = 8;
 
+/// What is replaced, and by what.
+type Pair = (Vec<u8>, Vec<u8>);
+
 #[derive(Default)]
 pub struct Translation {
-    pairs: HashMap<[u8; START], Vec<(Vec<u8>, Vec<u8>)>>,
+    pairs: HashMap<[u8; START], Vec<Pair>>,
     hashes: BTreeSet<TransactionHash>,
     requests: Vec<Vec<u8>>,
 }
