@@ -8,6 +8,7 @@ mod external;
 mod identity;
 mod import;
 mod ledger_state;
+mod older;
 mod packages;
 mod parties;
 mod party_management;
@@ -21,6 +22,7 @@ mod updates;
 mod vault;
 
 pub(crate) use identity::ApiInfo;
+pub(crate) use older::Older;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 

@@ -44,7 +44,8 @@ use tower::{Layer, Service};
 
 use crate::{
     faults::Fault,
-    node::{Api, ApiInfo},
+    node::{Api, ApiInfo, Older},
+    options::NodeVersion,
     participant::ParticipantNode,
 };
 
@@ -59,11 +60,14 @@ pub(crate) async fn admin(listener: TcpListener, node: Arc<ParticipantNode>) {
         .add_service(SynchronizerConnectivityServiceServer::new(api.clone()))
         .add_service(PruningServiceServer::new(api.clone()))
         .add_service(PackageServiceServer::new(api.clone()).max_decoding_message_size(DAR_BYTES_MAX))
-        .add_service(PartyManagementServiceServer::new(api.clone()))
         .add_service(VaultServiceServer::new(api.clone()))
         .add_service(IdentityInitializationServiceServer::new(api.clone()))
         .add_service(TopologyManagerReadServiceServer::new(api.clone()))
-        .add_service(TopologyManagerWriteServiceServer::new(api));
+        .add_service(TopologyManagerWriteServiceServer::new(api.clone()));
+    let routes = match node.options.version {
+        NodeVersion::V3_4 => routes.add_service(Older(api)),
+        NodeVersion::V3_5 => routes.add_service(PartyManagementServiceServer::new(api)),
+    };
     serve(listener, routes, node).await;
 }
 
