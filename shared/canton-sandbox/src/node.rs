@@ -8,6 +8,7 @@ mod external;
 mod identity;
 mod import;
 mod ledger_state;
+mod older;
 mod packages;
 mod parties;
 mod party_management;
@@ -21,6 +22,7 @@ mod updates;
 mod vault;
 
 pub(crate) use identity::ApiInfo;
+pub(crate) use older::Older;
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
@@ -105,7 +107,7 @@ impl Api {
             .map(|(_, key)| key)
             .filter(|key| usable.contains(&key.fingerprint()) || forced && named.contains(&key.fingerprint()));
         let new = new.filter(|key| !before.contains(&key.fingerprint()));
-        let signatures: Vec<_> = new.filter_map(|key| key.signature(&signed.transaction)).collect();
+        let signatures: Vec<_> = new.map(|key| key.sign(&signed.transaction)).collect();
         signed.signatures.extend(signatures);
         Ok(signed)
     }

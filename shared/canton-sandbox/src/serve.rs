@@ -45,7 +45,8 @@ use tower::{Layer, Service};
 use crate::{
     access::{Guard, Socket},
     faults::Fault,
-    node::{Api, ApiInfo},
+    node::{Api, ApiInfo, Older},
+    options::NodeVersion,
     participant::ParticipantNode,
 };
 
@@ -61,11 +62,14 @@ pub(crate) async fn admin(listener: TcpListener, node: Arc<ParticipantNode>) {
         .add_service(guard.before(SynchronizerConnectivityServiceServer::new(api.clone())))
         .add_service(guard.before(PruningServiceServer::new(api.clone())))
         .add_service(guard.before(PackageServiceServer::new(api.clone()).max_decoding_message_size(DAR_BYTES_MAX)))
-        .add_service(guard.before(PartyManagementServiceServer::new(api.clone())))
         .add_service(guard.before(VaultServiceServer::new(api.clone())))
         .add_service(guard.before(IdentityInitializationServiceServer::new(api.clone())))
         .add_service(guard.before(TopologyManagerReadServiceServer::new(api.clone())))
-        .add_service(guard.before(TopologyManagerWriteServiceServer::new(api)));
+        .add_service(guard.before(TopologyManagerWriteServiceServer::new(api.clone())));
+    let routes = match node.options.version {
+        NodeVersion::V3_4 => routes.add_service(guard.before(Older(api))),
+        NodeVersion::V3_5 => routes.add_service(guard.before(PartyManagementServiceServer::new(api))),
+    };
     serve(listener, routes, node).await;
 }
 

@@ -5,10 +5,11 @@ mod world;
 
 use std::time::Duration;
 
+use canton_proto::canton::admin::participant::v30::ImportPartyAcsResponse;
 use canton_sandbox::{
     contract::NewContract,
     ledger::Fork,
-    network::{Options, Storage},
+    network::{NodeVersion, Options, Storage},
 };
 use canton_topology::id::PartyId;
 
@@ -226,4 +227,32 @@ async fn a_clearance_says_by_name_why_it_cannot_be() {
     assert_eq!(reason(&elsewhere), "PARTY_ONBOARDING_CLEARANCE_MISSING_MAPPING");
     world.disconnect(2).await;
     assert_eq!(reason(&world.clear(2, begin).await.unwrap_err()), "INVALID_STATE_PARTY_MANAGEMENT_ERROR");
+}
+
+/// An import's message in release 3.4: other fields under the same numbers.
+#[derive(Clone, PartialEq, prost::Message)]
+struct OlderImport {
+    #[prost(bytes = "vec", tag = "1")]
+    acs_snapshot: Vec<u8>,
+    #[prost(int32, tag = "3")]
+    contract_import_mode: i32,
+}
+
+#[tokio::test]
+async fn a_node_of_release_34_takes_an_import_in_its_own_shape_and_no_other() {
+    let (world, contracts, file) = exported(&Options { version: NodeVersion::V3_4, ..quick() }, 3).await;
+    // The newer shape has text where this release has a number.
+    world.import(2, &file, None).await.unwrap_err();
+    assert!(world.network.contracts(&world.participant(2).id).is_empty());
+
+    let mut grpc = tonic::client::Grpc::new(world::channel(world.participant(2).address).await);
+    grpc.ready().await.unwrap();
+    let (first, second) = file.split_at(file.len() / 2);
+    let message = |part: &[u8]| OlderImport { acs_snapshot: part.to_vec(), contract_import_mode: 1 };
+    let messages = tonic::Request::new(tokio_stream::iter([message(first), message(second)]));
+    let path = "/com.digitalasset.canton.admin.participant.v30.PartyManagementService/ImportPartyAcs".parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<OlderImport, ImportPartyAcsResponse>::default();
+    grpc.client_streaming(messages, path, codec).await.unwrap();
+
+    assert_eq!(world.network.contracts(&world.participant(2).id).len(), contracts.len());
 }

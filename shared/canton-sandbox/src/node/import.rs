@@ -2,7 +2,8 @@
 
 use canton_proto::canton::admin::participant::v30::{ContractImportMode, ImportPartyAcsRequest};
 use canton_topology::id::{IdError, PartyId};
-use tonic::{Code, Status, Streaming};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Code, Status};
 
 use super::{Api, senseless};
 use crate::{
@@ -23,15 +24,18 @@ struct Import {
 
 impl Api {
     /// Takes over the contracts of a stream. Without a message nothing is done.
-    pub(super) async fn import(&self, mut messages: Streaming<ImportPartyAcsRequest>) -> Result<(), Status> {
-        let Some(first) = messages.message().await? else { return Ok(()) };
+    pub(super) async fn import(
+        &self,
+        mut messages: impl Stream<Item = Result<ImportPartyAcsRequest, Status>> + Unpin,
+    ) -> Result<(), Status> {
+        let Some(first) = messages.next().await.transpose()? else { return Ok(()) };
         let import = self.begin_import(&first)?;
         let mut progress = Progress::new(self, &import);
         let mut reader = Reader::new();
         let mut next = Some(first);
         while let Some(message) = next {
             progress.add(reader.take(&message.acs_snapshot).map_err(unreadable)?)?;
-            next = messages.message().await?;
+            next = messages.next().await.transpose()?;
         }
         progress.add(reader.finish().map_err(unreadable)?)?;
         progress.finish()?;

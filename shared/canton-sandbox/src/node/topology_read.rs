@@ -18,7 +18,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use super::{Answers, Api, answers, store::Store};
-use crate::{clock::from_wire, refused::Refused};
+use crate::{clock::from_wire, options::NodeVersion, refused::Refused};
 
 /// Largest piece of an exported file, in bytes.
 pub(super) const CHUNK_BYTES: usize = 2 << 20;
@@ -106,6 +106,9 @@ impl TopologyManagerReadService for Api {
     }
 
     async fn list_all_v2(&self, request: Request<ListAllV2Request>) -> Result<Response<ListAllV2Response>, Status> {
+        if self.0.options.version == NodeVersion::V3_4 {
+            return Err(Status::unimplemented("this release knows ListAll only"));
+        }
         let ListAllV2Request { base_query, include_mappings, filter_namespace } = request.into_inner();
         let wanted = |code: &str| include_mappings.is_empty() || include_mappings.iter().any(|one| one == code);
         let items = self.items(base_query, &filter_namespace, wanted)?;
