@@ -67,6 +67,12 @@ pub struct Config {
     /// How that participant lets the agent in.
     #[serde(default, skip_serializing_if = "is_open")]
     pub participant_access: Access,
+    /// The Ledger API of the same participant; needed only to move parties with contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// How that API lets the agent in.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub ledger_access: Access,
 }
 
 fn is_open(access: &Access) -> bool {
