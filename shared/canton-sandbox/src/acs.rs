@@ -23,7 +23,7 @@ const RECORD_VERSION: i32 = 30;
 
 /// A file that does not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FileError {
+pub enum FileError {
     /// It is cut short, or no gzip stream.
     #[error("the compressed stream is broken")]
     Stream,
@@ -82,13 +82,19 @@ pub(crate) fn write<'a>(synchronizer: &str, contracts: impl IntoIterator<Item = 
 }
 
 /// Reads a file piece by piece.
-pub(crate) struct Reader {
+pub struct Reader {
     gzip: GzDecoder<Vec<u8>>,
     read: usize,
 }
 
 /// A contract of a file, and the synchronizer that it is on.
-pub(crate) type FileContract = (String, Contract);
+pub type FileContract = (String, Contract);
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Reader {
     /// A reader at the beginning.
@@ -97,12 +103,18 @@ impl Reader {
     }
 
     /// Takes in the next piece and gives out the contracts that are complete.
+    ///
+    /// # Errors
+    /// See [`FileError`].
     pub fn take(&mut self, piece: &[u8]) -> Result<Vec<FileContract>, FileError> {
         self.gzip.write_all(piece).map_err(|_| FileError::Stream)?;
         self.complete()
     }
 
-    /// The last contracts; an error where something is missing.
+    /// The last contracts.
+    ///
+    /// # Errors
+    /// Where something is missing, see [`FileError`].
     pub fn finish(mut self) -> Result<Vec<FileContract>, FileError> {
         self.gzip.try_finish().map_err(|_| FileError::Stream)?;
         let last = self.complete()?;

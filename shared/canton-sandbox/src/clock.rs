@@ -41,6 +41,6 @@ pub(crate) fn duration(wire: prost_types::Duration) -> Duration {
 /// A length of time in the words of Canton's messages.
 pub(crate) fn words(duration: Duration) -> String {
     let millis = duration.as_millis();
-    let (count, unit) = if millis % 1_000 == 0 { (millis / 1_000, "second") } else { (millis, "millisecond") };
+    let (count, unit) = if millis.is_multiple_of(1_000) { (millis / 1_000, "second") } else { (millis, "millisecond") };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,11 +1,8 @@
 //! The first rows of a synchronizer: its own namespace, parameters, sequencer and mediator, and a participant's roots,
 //! keys and trust certificate. Every row is really signed and judged.
 
-use std::{collections::HashMap, sync::Arc};
-
 use canton_topology::{
     Timestamp,
-    hash::TransactionHash,
     id::{
         Fingerprint, Member, MemberKind, Namespace, ParticipantId, PhysicalSynchronizerId, SynchronizerId,
         UniqueIdentifier,
@@ -14,7 +11,7 @@ use canton_topology::{
     mapping::{
         Duration, DynamicParameters, Mapping, MediatorSynchronizerState, NamespaceDelegation, OnboardingRestriction,
         OwnerKey, OwnerToKeyMapping, SequencerSynchronizerState, SynchronizerParametersState,
-        SynchronizerTrustCertificate,
+        SynchronizerTrustCertificate, VettedPackage, VettedPackages,
     },
     signature::Signature,
     transaction::{Operation, Serial, SignedTransaction, Transaction},
@@ -22,19 +19,13 @@ use canton_topology::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand_core::{OsRng, RngCore as _};
 
+use crate::packages::Packages;
+
 /// A key of a node of the sandbox.
 #[derive(Clone)]
 pub struct NodeKey {
-    secret: Secret,
+    secret: SigningKey,
     public: SigningPublicKey,
-}
-
-/// How a key signs.
-#[derive(Clone)]
-enum Secret {
-    Held(SigningKey),
-    /// Only what it really signed once: the key of a recorded node, which nobody has.
-    Recorded(Arc<HashMap<TransactionHash, Signature>>),
 }
 
 impl std::fmt::Debug for NodeKey {
@@ -56,7 +47,7 @@ impl NodeKey {
         let secret = SigningKey::from_bytes(&seed);
         let public = SigningPublicKey::ed25519(secret.verifying_key().as_bytes(), usage)
             .expect("a key made from a seed is a point, and the usages go together");
-        Self { secret: Secret::Held(secret), public }
+        Self { secret, public }
     }
 
     /// The public half.
@@ -74,28 +65,10 @@ impl NodeKey {
         Namespace::from(self.fingerprint())
     }
 
-    /// A key of which only some signatures are known, as of a recorded node.
-    pub fn recorded(public: SigningPublicKey, signatures: HashMap<TransactionHash, Signature>) -> Self {
-        Self { secret: Secret::Recorded(Arc::new(signatures)), public }
-    }
-
     /// Signs a transaction's hash.
-    ///
-    /// # Panics
-    /// Where it is a recorded key that never signed it.
     pub fn sign(&self, transaction: &Transaction) -> Signature {
-        self.signature(transaction).expect("only tests ask recorded keys, for what they signed")
-    }
-
-    /// The signature of a transaction's hash; `None` of a recorded key that never signed it.
-    pub(crate) fn signature(&self, transaction: &Transaction) -> Option<Signature> {
-        match &self.secret {
-            Secret::Held(secret) => {
-                let signature = secret.sign(transaction.hash().as_bytes());
-                Some(Signature::new_ed25519(signature.to_bytes(), self.fingerprint()))
-            }
-            Secret::Recorded(signatures) => signatures.get(&transaction.hash()).cloned(),
-        }
+        let signature = self.secret.sign(transaction.hash().as_bytes());
+        Signature::new_ed25519(signature.to_bytes(), self.fingerprint())
     }
 }
 
@@ -160,7 +133,11 @@ impl Node {
             feature_flags: Vec::new(),
         };
         let certificate = signed(Mapping::SynchronizerTrustCertificate(certificate), &[&self.namespace_key]);
-        vec![self.root(), self.key_mapping(), certificate]
+        let built_in = Packages::BUILT_IN.parse().expect("it is a package id");
+        let package = VettedPackage { package: built_in, valid_from: None, valid_until: None, in_old_list: false };
+        let vetted = VettedPackages { participant: self.participant(), packages: vec![package] };
+        let vetted = signed(Mapping::VettedPackages(vetted), &[&self.namespace_key]);
+        vec![self.root(), self.key_mapping(), certificate, vetted]
     }
 }
 

@@ -6,7 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod access;
-mod acs;
+pub mod acs;
 mod clock;
 mod connection;
 pub mod contract;

@@ -9,7 +9,7 @@ use canton_topology::{
     key::SigningPublicKey,
     rejection::Rejection,
     snapshot::{self, Format, Item},
-    state::{State, StaticParameters},
+    state::{Row, State, StaticParameters},
     transaction::SignedTransaction,
 };
 use thiserror::Error;
@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     clock::now,
     connection,
-    contract::{ContractId, NewContract},
+    contract::{Contract, ContractId, NewContract},
     faults::Faults,
     genesis::{self, Node},
     hosting, ledger,
@@ -111,6 +111,22 @@ impl Network {
         Self::run(options, head, verifier, nodes).await
     }
 
+    /// Starts on rows of another network with nodes of it, such as recorded ones.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(
+        options: &Options,
+        synchronizer: PhysicalSynchronizerId,
+        rows: &[Item],
+        nodes: Vec<Node>,
+    ) -> Result<Self, StartError> {
+        let mut head = State::new(synchronizer, StaticParameters::default());
+        let mut verifier = Verifier::default();
+        refuse_first(&replay(&mut head, &mut verifier, rows))?;
+        Self::run(options, head, verifier, nodes).await
+    }
+
     async fn run(
         options: &Options,
         head: State,
@@ -188,6 +204,12 @@ impl Network {
         created
     }
 
+    /// Sequences contracts that were made elsewhere, as they are.
+    pub async fn take_over(&self, contracts: Vec<Contract>) {
+        let placed = self.synchronizer.submit(None, Wish::Foreign(contracts)).await;
+        placed.expect("the synchronizer runs as long as its network");
+    }
+
     /// The contracts that are active at a participant.
     pub fn contracts(&self, participant: &ParticipantId) -> std::collections::BTreeSet<ContractId> {
         self.node(participant).standing().ledger.active_ids()
@@ -246,7 +268,9 @@ impl Drop for Network {
 /// What a node has once it has joined: every participant's own party is news to it.
 fn first_standing(head: &State, identity: &Node, synchronizer: &Synchronizer) -> Standing {
     let mut authorized = State::new(synchronizer.id.clone(), StaticParameters::default());
-    let own: Vec<SignedTransaction> = identity.onboarding(&synchronizer.id.logical);
+    let is_own =
+        |row: &&Row| !row.proposal && row.transaction.mapping().namespace() == &identity.namespace_key.namespace();
+    let own: Vec<SignedTransaction> = head.rows().filter(is_own).map(Row::to_signed).collect();
     fold_batch(&mut authorized, &mut Verifier::default(), &own, Time { sequenced: now(), effective: now() });
     let mut standing = Standing::new(head.clone(), connection::config(&synchronizer.id), authorized, identity.keys());
     for (event, effective) in hosting::first(head) {

@@ -105,7 +105,7 @@ impl Api {
             .map(|(_, key)| key)
             .filter(|key| usable.contains(&key.fingerprint()) || forced && named.contains(&key.fingerprint()));
         let new = new.filter(|key| !before.contains(&key.fingerprint()));
-        let signatures: Vec<_> = new.filter_map(|key| key.signature(&signed.transaction)).collect();
+        let signatures: Vec<_> = new.map(|key| key.sign(&signed.transaction)).collect();
         signed.signatures.extend(signatures);
         Ok(signed)
     }

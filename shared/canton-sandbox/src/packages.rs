@@ -54,7 +54,7 @@ impl Packages {
 pub(crate) fn contents(bytes: &[u8]) -> Vec<PackageId> {
     let is_id = |line: &&str| line.len() == 64 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
     let lines = std::str::from_utf8(bytes).ok().map(|text| text.lines().collect::<Vec<_>>());
-    if let Some(lines) = lines.filter(|lines| !lines.is_empty() && lines.iter().all(|line| is_id(line))) {
+    if let Some(lines) = lines.filter(|lines| !lines.is_empty() && lines.iter().all(is_id)) {
         return lines.iter().filter_map(|line| line.parse().ok()).collect();
     }
     hex::encode(Sha256::digest(bytes)).parse().into_iter().collect()

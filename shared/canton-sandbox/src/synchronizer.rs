@@ -56,6 +56,8 @@ pub(crate) enum Wish {
         /// To archive.
         archive: Vec<ContractId>,
     },
+    /// Contracts that were made elsewhere.
+    Foreign(Vec<Contract>),
 }
 
 /// A wish on its way.
@@ -195,6 +197,11 @@ impl Synchronizer {
                 order.contracts.extend(created.iter().cloned());
                 let ids = created.iter().map(|contract| contract.id.clone()).collect();
                 (Event::Contracts { created, archived, time: sequenced }, ids)
+            }
+            Wish::Foreign(contracts) => {
+                let created: Vec<Arc<Contract>> = contracts.into_iter().map(Arc::new).collect();
+                order.contracts.extend(created.iter().cloned());
+                (Event::Contracts { created, archived: Vec::new(), time: sequenced }, Vec::new())
             }
         };
         order.log.push(Arc::new(event));

@@ -88,7 +88,7 @@ fn build(
 }
 
 /// Canton reads the words and writes them again: same meaning, other bytes.
-fn as_canton_writes(mapping: &mut TopologyMapping) {
+pub(super) fn as_canton_writes(mapping: &mut TopologyMapping) {
     match &mut mapping.mapping {
         Some(topology_mapping::Mapping::PartyToParticipant(party)) => {
             let keys = party.party_signing_keys.iter_mut().flat_map(|keys| &mut keys.keys);

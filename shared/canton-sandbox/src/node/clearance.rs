@@ -92,7 +92,7 @@ impl Flagged {
         }
         let mapping = Mapping::PartyToParticipant(self.mapping);
         let transaction = Transaction::build(Operation::AddReplace, self.serial.next()?, &mapping);
-        let signature = node.identity.namespace_key.signature(&transaction)?;
+        let signature = node.identity.namespace_key.sign(&transaction);
         Some(SignedTransaction::new(transaction, vec![signature], false))
     }
 }

@@ -88,7 +88,7 @@ impl Api {
         }
         let own = self.0.identity.namespace_key.clone();
         for signed in batch.iter_mut().filter(|signed| is_hosting(signed)) {
-            signed.signatures.extend(own.signature(&signed.transaction));
+            signed.signatures.push(own.sign(&signed.transaction));
         }
         let mut whole = true;
         for verdict in self.0.try_batch(&batch) {

@@ -29,8 +29,8 @@ impl Api {
             return Err(Refused::new(Code::NotFound, "PACKAGE_SERVICE_CANNOT_AUTODETECT_SYNCHRONIZER", cause).into());
         }
         let Some(transaction) = self.vetting(packages)? else { return Ok(()) };
-        let signature = node.identity.namespace_key.signature(&transaction);
-        let signed = SignedTransaction::new(transaction, signature.into_iter().collect(), false);
+        let signature = node.identity.namespace_key.sign(&transaction);
+        let signed = SignedTransaction::new(transaction, vec![signature], false);
         let placed = node.submit(vec![signed]);
         if wait {
             let Ok(placed) = placed.await else { return Ok(()) };

@@ -17,7 +17,7 @@ use canton_topology::{
 use prost::Message as _;
 use tonic::Status;
 
-use super::Api;
+use super::{Api, authorize::as_canton_writes};
 use crate::{clock::to_wire, refused::Refused};
 
 impl Api {
@@ -127,6 +127,7 @@ fn circumstances(row: &Row, store: &StoreId) -> BaseResult {
 
 fn wire(row: &Row) -> Result<Wire, Status> {
     let mapping = TopologyMapping::decode(row.transaction.mapping().encode().as_slice());
-    let mapping = mapping.map_err(|error| Status::internal(error.to_string()))?;
+    let mut mapping = mapping.map_err(|error| Status::internal(error.to_string()))?;
+    as_canton_writes(&mut mapping);
     mapping.mapping.ok_or_else(|| Refused::not_set("mapping").into())
 }

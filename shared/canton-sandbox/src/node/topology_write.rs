@@ -13,7 +13,7 @@ use canton_proto::canton::topology::admin::v30::{
 use canton_topology::{
     judge::{Time, Verdict, fold_batch},
     planner,
-    state::{Row, State, StaticParameters},
+    state::{State, StaticParameters},
     transaction::SignedTransaction,
 };
 use tonic::{Code, Request, Response, Status};
@@ -86,15 +86,14 @@ impl Api {
     }
 }
 
-/// Whether a stored row with the same hash has every signer of the transaction already.
+/// Whether a stored row with the same hash, be it of the past, has every signer of the transaction already.
 fn is_known(state: &State, signed: &SignedTransaction) -> bool {
-    let (key, hash) = (signed.transaction.unique_key(), signed.transaction.hash());
-    let stored: Vec<&Row> =
-        state.active(&key).filter(|row| row.hash() == hash).into_iter().chain(state.proposal(&key, &hash)).collect();
+    let hash = signed.transaction.hash();
     let signers = signed.signers();
     // Keys that may say nothing here are no new signers either.
     let candidates = planner::permissible(state, &signed.transaction, &signers);
-    stored.iter().any(|row| candidates.keys().all(|key| row.signatures.contains_key(key)))
+    let mut stored = state.rows().filter(|row| row.hash() == hash);
+    stored.any(|row| candidates.keys().all(|key| row.signatures.contains_key(key)))
 }
 
 #[tonic::async_trait]
