@@ -46,6 +46,8 @@ use crate::{
     posting::Posting,
 };
 
+/// How long the participant may take to answer.
+pub const PARTICIPANT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the participant's topology is looked at.
 const TOPOLOGY_EVERY: Duration = Duration::from_millis(250);
 /// How long an inbox request waits for something new.
@@ -424,7 +426,7 @@ async fn read_topology(
 
 fn participant(address: &str, access: &Access) -> Result<Participant, AccessError> {
     let (address, access) = (address.to_owned(), access.clone());
-    Participant::new(&Options { address, timeout: Duration::from_secs(10), access })
+    Participant::new(&Options { address, timeout: PARTICIPANT_TIMEOUT, access })
 }
 
 fn ledger(address: &str, access: &Access) -> Result<Ledger, AccessError> {

@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 error, 2 not yet (try again in a moment).
 
+mod check;
 mod init;
 mod invite;
 mod print;
@@ -50,6 +51,16 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Looks step by step at how the participant is reached, and says what is wrong and what to do.
+    #[command(
+        after_help = "Example:\n  coordinator check --config coordinator.toml\n\nExit codes: 0 all is right, 1 something is wrong, 2 \
+                            it cannot be known yet. It changes nothing, and needs no coordinator that runs."
+    )]
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Makes an invitation for an owner: one string that its agent enrolls with, once.
     #[command(
         after_help = "Example:\n  coordinator invite alice\n  signer-agent enroll countersign-enroll1/...\n\nHand the \
@@ -70,6 +81,10 @@ enum End {
     Done,
     /// It cannot be done now; why.
     NotYet(String),
+    /// What it found is not well, and it has said so.
+    NotWell,
+    /// What it looked for cannot be known yet, and it has said so.
+    NotKnown,
 }
 
 /// Runs a command and says how it ended.
@@ -86,11 +101,14 @@ pub fn main(environment: Environment) -> ExitCode {
     let json = arguments.json;
     let ended = match arguments.command {
         Command::Serve { config } => serve::serve(&config, &environment, json),
+        Command::Check { config } => check::run(&config, json),
         Command::Invite(invite) => invite.run(json),
         Command::Init { file } => init::init(&file, json),
     };
     match ended {
         Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::NotWell) => ExitCode::from(1),
+        Ok(End::NotKnown) => ExitCode::from(2),
         Ok(End::NotYet(reason)) => {
             complain(json, "not-yet", &reason);
             ExitCode::from(2)

@@ -36,16 +36,29 @@ const PASSING: [&str; 4] = [
     "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
 ];
 
+/// A node that stops says so to every call that is under way.
+const SHUTDOWN: &str = "ABORTED_DUE_TO_SHUTDOWN";
+
+/// Canton's error categories, as they stand in the details, whose errors pass.
+const TRANSIENT: &str = "1";
+const CONTENTION: &str = "2";
+const STATE_UNKNOWN: &str = "3";
+const AFTER_END: &str = "12";
+
 impl NodeError {
     /// Reads a gRPC status. `writes` says whether the call could have had an effect.
     pub(crate) fn from_status(status: &Status, writes: bool) -> Self {
         let details = Details::of(status);
         let message = details.message(status);
         if let Some(reason) = details.reason {
-            return if PASSING.contains(&reason.as_str()) {
-                Self::Retry(format!("{reason}: {message}"))
-            } else {
-                Self::Rejected { reason, message }
+            let told = format!("{reason}: {message}");
+            return match details.category.as_deref() {
+                _ if PASSING.contains(&reason.as_str()) => Self::Retry(told),
+                // The node goes down, or waited too long: it may have done it before.
+                _ if writes && reason == SHUTDOWN => Self::OutcomeUnknown(told),
+                Some(STATE_UNKNOWN) if writes => Self::OutcomeUnknown(told),
+                Some(TRANSIENT | CONTENTION | STATE_UNKNOWN | AFTER_END) => Self::Retry(told),
+                Some(_) | None => Self::Rejected { reason, message },
             };
         }
         match status.code() {
@@ -82,6 +95,8 @@ impl NodeError {
 struct Details {
     /// Its error id; absent where it redacts.
     reason: Option<String>,
+    /// The number of its category.
+    category: Option<String>,
     /// What the node's operator finds the call by in its log.
     trace: Option<String>,
 }
@@ -93,7 +108,10 @@ impl Details {
         let info = of_type("/google.rpc.ErrorInfo").and_then(|any| rpc::ErrorInfo::decode(&*any.value).ok());
         let request = of_type("/google.rpc.RequestInfo").and_then(|any| rpc::RequestInfo::decode(&*any.value).ok());
         let trace = request.map(|request| request.request_id).filter(|id| !id.is_empty());
-        Self { reason: info.map(|info| info.reason).filter(|reason| !reason.is_empty()), trace }
+        let (reason, category) = info.map_or((None, None), |mut info| {
+            (Some(info.reason).filter(|reason| !reason.is_empty()), info.metadata.remove("category"))
+        });
+        Self { reason, category, trace }
     }
 
     /// Canton's own words, and where they do not say it, the trace id.
@@ -103,5 +121,37 @@ impl Details {
             Some(trace) if !message.contains(trace.as_str()) => format!("{message} (trace id {trace})"),
             Some(_) | None => message.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn told(reason: &str, category: &str, writes: bool) -> NodeError {
+        let metadata = [("category".to_owned(), category.to_owned())].into();
+        let info = rpc::ErrorInfo { reason: reason.to_owned(), domain: String::new(), metadata };
+        let type_url = "type.googleapis.com/google.rpc.ErrorInfo".to_owned();
+        let details = vec![prost_types::Any { type_url, value: info.encode_to_vec() }];
+        let body = rpc::Status { code: 14, message: String::new(), details };
+        NodeError::from_status(&Status::with_details(Code::Unavailable, "", body.encode_to_vec().into()), writes)
+    }
+
+    #[test]
+    fn a_node_s_own_category_says_whether_to_try_again() {
+        assert!(matches!(told("SYNC_SERVICE_PASSIVE_REPLICA", "1", true), NodeError::Retry(_)));
+        assert!(matches!(told("OFFSET_AFTER_LEDGER_END", "12", false), NodeError::Retry(_)));
+        assert!(matches!(told("TOPOLOGY_STORE_NOT_FOUND", "11", false), NodeError::Retry(_)));
+        assert!(matches!(told("TOPOLOGY_SERIAL_MISMATCH", "9", true), NodeError::Rejected { .. }));
+        assert!(matches!(told("A_NEW_ONE", "99", true), NodeError::Rejected { .. }));
+    }
+
+    #[test]
+    fn what_may_have_happened_is_never_called_a_refusal() {
+        assert!(matches!(told("ABORTED_DUE_TO_SHUTDOWN", "1", true), NodeError::OutcomeUnknown(_)));
+        assert!(matches!(told("REQUEST_TIME_OUT", "3", true), NodeError::OutcomeUnknown(_)));
+        assert!(matches!(told("REQUEST_TIME_OUT", "3", false), NodeError::Retry(_)));
     }
 }

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod check;
 mod connection;
 pub mod connectivity;
 pub mod error;

@@ -95,30 +95,7 @@ impl Participant {
     /// # Errors
     /// See [`NodeError`]; a node that waits for its identity passes.
     pub async fn status(&self) -> Result<NodeStatus, NodeError> {
-        let mut client = ParticipantStatusServiceClient::new(self.connection.quick().await?);
-        let answer = client.participant_status(ParticipantStatusRequest {}).await;
-        let answer = answer.map_err(|status| NodeError::from_status(&status, false))?.into_inner();
-        let bad = |what: &str| NodeError::BadAnswer(format!("its status: {what}"));
-        let status = match answer.kind {
-            Some(Kind::Status(status)) => status,
-            Some(Kind::NotInitialized(_)) => return Err(NodeError::Retry("it has no identity yet".to_owned())),
-            None => return Err(bad("nothing")),
-        };
-        let common = status.common_status.ok_or_else(|| bad("no common_status"))?;
-        let mut synchronizers = Vec::new();
-        for one in status.connected_synchronizers {
-            let id = one.physical_synchronizer_id.parse().map_err(|error| bad(&format!("a synchronizer: {error}")))?;
-            synchronizers.push((id, one.health == Health::Healthy as i32));
-        }
-        let queues = common.topology_queues.unwrap_or_default();
-        Ok(NodeStatus {
-            participant: ParticipantId::parse_lenient(&common.uid).map_err(|error| bad(&format!("uid: {error}")))?,
-            version: NodeVersion::parse(&common.version)?,
-            // Two fields of one name: the node's own, and the replica's.
-            active: status.active && common.active,
-            synchronizers,
-            queues: TopologyQueues { manager: queues.manager, dispatcher: queues.dispatcher, clients: queues.clients },
-        })
+        status(&self.connection).await
     }
 
     /// Which API this address is, in the node's own words; they tell ports that were mixed up.
@@ -135,4 +112,31 @@ pub(crate) async fn api_name(connection: &Connection) -> Result<String, NodeErro
     let mut client = ApiInfoServiceClient::new(connection.quick().await?);
     let answer = client.get_api_info(GetApiInfoRequest {}).await;
     Ok(answer.map_err(|status| NodeError::from_status(&status, false))?.into_inner().name)
+}
+
+pub(crate) async fn status(connection: &Connection) -> Result<NodeStatus, NodeError> {
+    let mut client = ParticipantStatusServiceClient::new(connection.quick().await?);
+    let answer = client.participant_status(ParticipantStatusRequest {}).await;
+    let answer = answer.map_err(|status| NodeError::from_status(&status, false))?.into_inner();
+    let bad = |what: &str| NodeError::BadAnswer(format!("its status: {what}"));
+    let status = match answer.kind {
+        Some(Kind::Status(status)) => status,
+        Some(Kind::NotInitialized(_)) => return Err(NodeError::Retry("it has no identity yet".to_owned())),
+        None => return Err(bad("nothing")),
+    };
+    let common = status.common_status.ok_or_else(|| bad("no common_status"))?;
+    let mut synchronizers = Vec::new();
+    for one in status.connected_synchronizers {
+        let id = one.physical_synchronizer_id.parse().map_err(|error| bad(&format!("a synchronizer: {error}")))?;
+        synchronizers.push((id, one.health == Health::Healthy as i32));
+    }
+    let queues = common.topology_queues.unwrap_or_default();
+    Ok(NodeStatus {
+        participant: ParticipantId::parse_lenient(&common.uid).map_err(|error| bad(&format!("uid: {error}")))?,
+        version: NodeVersion::parse(&common.version)?,
+        // Two fields of one name: the node's own, and the replica's.
+        active: status.active && common.active,
+        synchronizers,
+        queues: TopologyQueues { manager: queues.manager, dispatcher: queues.dispatcher, clients: queues.clients },
+    })
 }

@@ -21,6 +21,14 @@ where
     grpc.unary(Request::new(request), PathAndQuery::from_static(path), codec).await.map(Response::into_inner)
 }
 
+/// An empty message to any rpc: enough to hear whether it is there and lets us in.
+pub(crate) async fn probe(door: Door, path: &str) -> Result<(), Status> {
+    let path = PathAndQuery::try_from(path).map_err(|error| Status::internal(error.to_string()))?;
+    let mut grpc = Grpc::new(door);
+    ready(&mut grpc).await?;
+    grpc.unary(Request::new(()), path, ProstCodec::<(), ()>::default()).await.map(Response::into_inner)
+}
+
 /// Waits until the channel takes a call.
 pub(crate) async fn ready(grpc: &mut Grpc<Door>) -> Result<(), Status> {
     grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))

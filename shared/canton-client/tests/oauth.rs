@@ -45,7 +45,12 @@ async fn give_out(State(provider): State<Shared>, headers: HeaderMap, body: Byte
     let life = provider.life.map(|life| format!(", \"expires_in\": {life}")).unwrap_or_default();
     let token = format!("token-{}", provider.asked.len());
     let answer = format!("{{\"access_token\": \"{token}\", \"token_type\": \"Bearer\"{life}}}");
-    (provider.status, provider.instead.clone().unwrap_or(answer))
+    // Only a redirection looks at it.
+    (provider.status, [("location", "/elsewhere")], provider.instead.clone().unwrap_or(answer))
+}
+
+async fn elsewhere(State(provider): State<Shared>) {
+    provider.lock().unwrap().asked.push(("elsewhere".to_owned(), String::new()));
 }
 
 /// Remembers the last header.
@@ -77,7 +82,8 @@ impl World {
         let provider: Shared = Arc::new(Mutex::new(provider));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let token_url = format!("http://{}/token", listener.local_addr().unwrap());
-        let router = Router::new().route("/token", post(give_out)).with_state(Arc::clone(&provider));
+        let router = Router::new().route("/token", post(give_out)).route("/elsewhere", post(elsewhere));
+        let router = router.with_state(Arc::clone(&provider));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -145,6 +151,12 @@ async fn a_token_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
+async fn a_life_beyond_all_time_is_not_believed() {
+    let world = World::start(Some(u64::MAX)).await;
+    world.participant().id().await.unwrap();
+}
+
+#[tokio::test]
 async fn while_the_provider_rests_the_last_token_is_used_to_its_end() {
     let world = World::start(Some(1)).await;
     let participant = world.participant();
@@ -180,7 +192,7 @@ async fn a_refusal_names_its_code_and_nothing_that_could_be_secret() {
     let cases = [
         (StatusCode::UNAUTHORIZED, description, "401 invalid_client"),
         (StatusCode::BAD_REQUEST, echo, "400"),
-        (StatusCode::FOUND, String::new(), "302"),
+        (StatusCode::TEMPORARY_REDIRECT, String::new(), "307"),
         (StatusCode::OK, no_bearer, "none that a bearer uses"),
         (StatusCode::OK, no_token, "cannot be a token"),
         (StatusCode::OK, "{}".to_owned(), "no access_token"),
@@ -192,6 +204,8 @@ async fn a_refusal_names_its_code_and_nothing_that_could_be_secret() {
         assert!(told.contains(expected), "{told}");
         assert!(!told.contains("s3cret") && !told.contains("line"), "{told}");
     }
+    let asked = world.provider.lock().unwrap().asked.clone();
+    assert!(asked.iter().all(|(account, _)| account != "elsewhere"), "the account was taken somewhere else");
     fs::remove_file(world.folder.path().join("secret")).unwrap();
     let told = world.participant().id().await.unwrap_err().to_string();
     assert!(told.contains("oauth.client_secret_file"), "{told}");

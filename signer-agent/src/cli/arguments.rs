@@ -41,6 +41,12 @@ pub enum Command {
     /// Enrolls at a coordinator with the one string of its invitation.
     #[command(after_help = "Example: signer-agent --data alice enroll countersign-enroll1/127.0.0.1:7400/…/…")]
     Enroll(Enroll),
+    /// Looks step by step at how the owner's participant is reached, and says what is wrong and what to do.
+    #[command(
+        after_help = "Example: signer-agent --data alice check\n\nExit codes: 0 all is right, 1 something is wrong, 2 it cannot be \
+                      known yet. It changes nothing, and needs no passphrase."
+    )]
+    Check,
     /// Prints the owner's own card and its code.
     #[command(after_help = "Example: signer-agent --data alice card")]
     Card,
@@ -116,9 +122,15 @@ pub struct Init {
     /// The file of the token that the participant asks for. Read anew for each call.
     #[arg(long, value_name = "FILE")]
     pub participant_token: Option<PathBuf>,
-    /// The Ledger API of the same participant; needed for hosting parties.
-    #[arg(long)]
+    /// A file with all of these as TOML: ca, certificate, key, token, and [oauth] for an account that fetches tokens.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["participant_ca", "participant_certificate", "participant_token"])]
+    pub participant_access: Option<PathBuf>,
+    /// The Ledger API of the same participant; needed only to move parties with contracts.
+    #[arg(long, value_name = "ADDRESS")]
     pub ledger: Option<String>,
+    /// The same file for the Ledger API; where it is absent, the participant's access counts for both.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub ledger_access: Option<PathBuf>,
     #[command(flatten)]
     pub passphrase: Passphrase,
 }

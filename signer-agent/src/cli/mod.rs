@@ -1,4 +1,4 @@
-//! The command line: `init`, `enroll`, `card`, `book`, `run`, and the commands that reach the running agent.
+//! The command line: `init`, `enroll`, `check`, `card`, `book`, `run`, and the commands that reach the running agent.
 //!
 //! Every command takes `--json` and ends with 0 (done), 1 (error) or 2 (not yet).
 
@@ -6,6 +6,7 @@ mod arguments;
 mod audit;
 mod book;
 mod carried;
+mod check;
 mod inspect;
 mod print;
 mod propose;
@@ -30,6 +31,8 @@ pub enum End {
     Done,
     /// 2
     NotYet,
+    /// 1: what it found is not well, and it has said so.
+    NotWell,
 }
 
 /// What the running agent answered that it does not do.
@@ -69,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match runtime.block_on(command(arguments)) {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::NotYet) => ExitCode::from(2),
+        Ok(End::NotWell) => ExitCode::FAILURE,
         Err(error) => {
             if json {
                 print::line(&complaint(&error).to_string());
@@ -107,6 +111,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
     match command {
         Command::Init(init) => setup::init(&folder, &init, form).await,
         Command::Enroll(enroll) => setup::enroll(&folder, &enroll, form).await,
+        Command::Check => check::run(&folder, form).await,
         Command::Card => book::card(&folder, form),
         Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,

@@ -1,6 +1,9 @@
 //! `init`, `enroll`, `run`: the commands that open the keys.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+};
 
 use anyhow::{Context as _, bail};
 use canton_client::access::Access;
@@ -38,15 +41,24 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     if folder.keys().exists() {
         bail!("{} exists: this folder has an owner already; use another --data", folder.keys().display());
     }
-    let given = Access {
-        ca: init.participant_ca.clone(),
-        certificate: init.participant_certificate.clone(),
-        key: init.participant_key.clone(),
-        token: init.participant_token.clone(),
-        oauth: None,
-    };
     // The agent may be started from anywhere.
-    let access = given.beside(&std::env::current_dir()?);
+    let here = std::env::current_dir()?;
+    let access = match &init.participant_access {
+        Some(path) => read_access(path)?,
+        None => Access {
+            ca: init.participant_ca.clone(),
+            certificate: init.participant_certificate.clone(),
+            key: init.participant_key.clone(),
+            token: init.participant_token.clone(),
+            oauth: None,
+        }
+        .beside(&here),
+    };
+    let ledger_access = match (&init.ledger, &init.ledger_access) {
+        (Some(_), Some(path)) => read_access(path)?,
+        (Some(_), None) => access.clone(),
+        (None, _) => Access::default(),
+    };
     let host = process::participant_id(&init.participant, &access)
         .await
         .with_context(|| format!("--participant {}", init.participant))?;
@@ -67,7 +79,7 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         participant: init.participant.clone(),
         participant_access: access,
         ledger: init.ledger.clone(),
-        ledger_access: Access::default(),
+        ledger_access,
         backup_command: Vec::new(),
     })?;
     let value = json!({
@@ -79,6 +91,14 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     });
     print::value("the owner is made; next: `enroll` with an invitation", &value, form)?;
     Ok(End::Done)
+}
+
+/// An access as it stands in a file; relative paths start at that file.
+fn read_access(path: &Path) -> anyhow::Result<Access> {
+    let path = std::path::absolute(path)?;
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let access: Access = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(access.beside(path.parent().unwrap_or(Path::new("/"))))
 }
 
 pub async fn enroll(folder: &Folder, enroll: &Enroll, form: &Form) -> anyhow::Result<End> {

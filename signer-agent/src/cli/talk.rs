@@ -32,6 +32,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         }
         Command::Init(_)
         | Command::Enroll(_)
+        | Command::Check
         | Command::Card
         | Command::Book(_)
         | Command::Run(_)

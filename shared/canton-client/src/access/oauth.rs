@@ -152,7 +152,8 @@ impl Source {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn provider(&self) -> String {
+    /// The host that gives tokens out.
+    pub fn provider(&self) -> String {
         self.url.host_str().unwrap_or_default().to_owned()
     }
 

@@ -67,9 +67,7 @@ impl Ledger {
     /// # Errors
     /// See [`NodeError`].
     pub async fn version(&self) -> Result<NodeVersion, NodeError> {
-        let mut client = VersionServiceClient::new(self.connection.quick().await?);
-        let answer = client.get_ledger_api_version(GetLedgerApiVersionRequest {}).await;
-        NodeVersion::parse(&answer.map_err(|status| NodeError::from_status(&status, false))?.into_inner().version)
+        version(&self.connection).await
     }
 
     /// Which API this address is, in the node's own words.
@@ -112,6 +110,12 @@ impl Ledger {
         let details = answer.into_inner().party_details;
         Ok(details.iter().any(|one| one.party == party.to_string() && one.is_local))
     }
+}
+
+pub(crate) async fn version(connection: &Connection) -> Result<NodeVersion, NodeError> {
+    let mut client = VersionServiceClient::new(connection.quick().await?);
+    let answer = client.get_ledger_api_version(GetLedgerApiVersionRequest {}).await;
+    NodeVersion::parse(&answer.map_err(|status| NodeError::from_status(&status, false))?.into_inner().version)
 }
 
 /// Everything of one party, without Daml's own values.
