@@ -7,7 +7,7 @@ mod road;
 
 use std::{fs, time::Instant};
 
-use road::{ALICE, BOB, Road, recipient, secret_key};
+use road::{ALICE, BOB, Road, addressee, secret_key};
 use signer_agent::parcel::{courier::Courier, measure::content_of, open::open, seal::seal};
 
 /// The child of [`Road`]: a coordinator in a process of its own.
@@ -44,11 +44,11 @@ async fn memory_stays_flat_however_long_the_snapshot() {
     let before = peak_kib();
 
     let start = Instant::now();
-    let sealed = seal(fs::File::open(&plain).unwrap(), &recipient(BOB), &road.path("sealed"), |_| {}).unwrap();
+    let sealed = seal(fs::File::open(&plain).unwrap(), &addressee(BOB), &road.path("sealed"), |_| {}).unwrap();
     report("seal", length, start);
     let start = Instant::now();
     let courier = Courier::new(road.link(ALICE), road.case);
-    courier.send(&road.namespace(BOB), &road.path("sealed"), &mut |_| {}).await.unwrap();
+    courier.send(&addressee(BOB), &road.path("sealed"), &mut |_| {}).await.unwrap();
     report("send", length, start);
     let start = Instant::now();
     let courier = Courier::new(road.link(BOB), road.case);
