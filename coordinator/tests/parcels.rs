@@ -60,7 +60,7 @@ impl Trio {
     }
 
     /// A parcel from Alice to Bob.
-    fn from_alice<'a>(&self, bytes: &'a [u8]) -> Parcel<'a> {
+    fn alices<'a>(&self, bytes: &'a [u8]) -> Parcel<'a> {
         let to = self.owners[1].namespace().to_string();
         Parcel { case: self.case.to_string(), name: name(bytes), to, length: bytes.len(), bytes }
     }
@@ -131,7 +131,7 @@ async fn a_parcel_comes_in_pieces_and_goes_in_others() {
     let trio = Trio::meet().await;
     let (alice, bob) = (trio.api(0), trio.api(1));
     let bytes = content(200_000);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
 
     let first = parcel.put(&alice, 0..70_000).await.unwrap();
     assert_eq!((first.received, first.length, first.state), (70_000, 200_000, ParcelState::Receiving));
@@ -154,7 +154,7 @@ async fn only_the_sender_and_the_addressee_see_a_parcel() {
     let trio = Trio::meet().await;
     let (alice, carol) = (trio.api(0), trio.api(2));
     let bytes = content(1_000);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
     parcel.must_put_all(&alice).await;
 
     assert_eq!(slug(parcel.status(&carol).await), "parcel-not-yours");
@@ -173,7 +173,7 @@ async fn nobody_squats_on_a_name_that_somebody_else_will_send() {
     let trio = Trio::meet().await;
     let (alice, bob, carol) = (trio.api(0), trio.api(1), trio.api(2));
     let bytes = content(5_000);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
     // Carol has heard the name, and sends rubbish under it, to Bob too.
     let rubbish = vec![0; 5_000];
     let squat = Parcel { bytes: &rubbish, ..parcel.clone() };
@@ -194,7 +194,7 @@ async fn bytes_that_hash_to_something_else_are_refused_and_may_be_sent_anew() {
     let bytes = content(5_000);
     let mut wrong = bytes.clone();
     wrong[4_000] ^= 1;
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
     let changed = Parcel { bytes: &wrong, ..parcel.clone() };
     changed.put(&alice, 0..5_000).await.unwrap();
 
@@ -210,7 +210,7 @@ async fn a_piece_that_does_not_come_next_changes_nothing() {
     let trio = Trio::meet().await;
     let alice = trio.api(0);
     let bytes = content(1_000);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
     assert_eq!(slug(parcel.put(&alice, 10..20).await), "parcel-offset");
     parcel.put(&alice, 0..100).await.unwrap();
 
@@ -235,7 +235,7 @@ async fn a_parcel_needs_a_case_that_is_here_and_an_addressee_who_is_enrolled() {
     let trio = Trio::meet().await;
     let alice = trio.api(0);
     let bytes = content(100);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
 
     let other = Parcel { case: CaseId::from_bytes([9; 16]).to_string(), ..parcel.clone() };
     assert_eq!(slug(other.put(&alice, 0..100).await), "case-unknown");
@@ -249,11 +249,11 @@ async fn a_parcel_needs_a_case_that_is_here_and_an_addressee_who_is_enrolled() {
 }
 
 #[tokio::test]
-async fn no_text_in_an_address_is_ever_a_path() {
+async fn t33_no_text_in_an_address_is_ever_a_path() {
     let trio = Trio::meet().await;
     let alice = trio.api(0);
     let bytes = content(100);
-    let parcel = trio.from_alice(&bytes);
+    let parcel = trio.alices(&bytes);
     let hash = parcel.name.clone();
     let names = [
         "..%2f..%2fidentity".to_owned(),
@@ -279,14 +279,14 @@ async fn no_text_in_an_address_is_ever_a_path() {
 }
 
 #[tokio::test]
-async fn quotas_hold_for_one_owner_in_one_case_for_one_owner_and_for_all() {
+async fn t20_quotas_hold_for_one_owner_in_one_case_for_one_owner_and_for_all() {
     let trio = Trio::meet().await;
     let (alice, carol) = (trio.api(0), trio.api(2));
     // Each differs from the others in its first byte: 512 KiB, of which only one byte is sent.
     let contents: Vec<Vec<u8>> = (0..9).map(|number| vec![number; 512 << 10]).collect();
     let parcel = |number: usize, case: u8| Parcel {
         case: CaseId::from_bytes([case; 16]).to_string(),
-        ..trio.from_alice(&contents[number])
+        ..trio.alices(&contents[number])
     };
     trio.open_case(2).await;
 
@@ -312,10 +312,10 @@ async fn one_owner_has_so_many_parcels_in_a_case_and_no_more() {
     let trio = Trio::meet().await;
     let alice = trio.api(0);
     for number in 0..limits::PARCELS_PER_OWNER_AND_CASE_MAX as u8 {
-        trio.from_alice(&[number, 7]).put(&alice, 0..1).await.unwrap();
+        trio.alices(&[number, 7]).put(&alice, 0..1).await.unwrap();
     }
 
-    assert_eq!(slug(trio.from_alice(&[99, 7]).put(&alice, 0..1).await), "limit-reached");
+    assert_eq!(slug(trio.alices(&[99, 7]).put(&alice, 0..1).await), "limit-reached");
 }
 
 #[tokio::test]
@@ -323,15 +323,15 @@ async fn a_piece_that_is_too_long_is_refused() {
     let trio = Trio::meet().await;
     let bytes = content(limits::PARCEL_CHUNK_BYTES_MAX + 1);
 
-    assert_eq!(slug(trio.from_alice(&bytes).put(&trio.api(0), 0..bytes.len()).await), "body-too-long");
+    assert_eq!(slug(trio.alices(&bytes).put(&trio.api(0), 0..bytes.len()).await), "body-too-long");
 }
 
 #[tokio::test]
 async fn a_restart_forgets_no_byte_that_was_acknowledged() {
     let trio = Trio::meet().await;
     let bytes = content(9_000);
-    let (parcel, done) = (trio.from_alice(&bytes), content(50));
-    let done = trio.from_alice(&done);
+    let (parcel, done) = (trio.alices(&bytes), content(50));
+    let done = trio.alices(&done);
     parcel.put(&trio.api(0), 0..4_000).await.unwrap();
     done.must_put_all(&trio.api(0)).await;
 

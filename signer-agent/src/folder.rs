@@ -156,6 +156,16 @@ impl Folder {
         self.0.join("journal.redb")
     }
 
+    /// The folder for parcels, sealed and opened, made where it is missing. Nobody else may enter it.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn parcels(&self) -> Result<PathBuf, FolderError> {
+        let path = self.0.join("parcels");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map(|()| path.clone()).map_err(|error| FolderError::Io { path, error })
+    }
+
     /// The socket by which commands reach the running agent.
     pub fn socket(&self) -> PathBuf {
         self.0.join("control.sock")

@@ -108,6 +108,41 @@ pub struct Entry {
     pub card: Card,
 }
 
+/// An owner to whom something may be sealed, because its parcel key stands in the book. Only [`Book::addressee`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    owner: Namespace,
+    recipient: Recipient,
+}
+
+impl Addressee {
+    /// The owner.
+    pub fn owner(&self) -> &Namespace {
+        &self.owner
+    }
+
+    /// The owner's parcel key.
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+}
+
+/// Why nothing can be sealed to an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoAddressee {
+    /// Nobody has introduced it.
+    #[error(
+        "{0} is not in the book; nothing is sealed to somebody who was not introduced: add its card with `book add`"
+    )]
+    Unknown(Namespace),
+    /// Its card has no parcel key.
+    #[error("the card of {name} has no parcel key; ask its owner for a new card")]
+    NoKey {
+        /// Its name in the book.
+        name: String,
+    },
+}
+
 /// An owner's book.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
@@ -185,6 +220,16 @@ impl Book {
     /// The entry whose own host this is.
     pub fn by_host(&self, host: &ParticipantId) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.card.host.as_ref() == Some(host))
+    }
+
+    /// The owner as somebody to whom something may be sealed.
+    ///
+    /// # Errors
+    /// See [`NoAddressee`].
+    pub fn addressee(&self, owner: &Namespace) -> Result<Addressee, NoAddressee> {
+        let entry = self.by_namespace(owner).ok_or_else(|| NoAddressee::Unknown(owner.clone()))?;
+        let recipient = entry.card.parcel_key.ok_or_else(|| NoAddressee::NoKey { name: entry.name.clone() })?;
+        Ok(Addressee { owner: owner.clone(), recipient })
     }
 
     /// The entry that holds the key with this fingerprint, as namespace key or as party key.

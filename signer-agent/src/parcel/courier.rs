@@ -9,9 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use canton_topology::id::Namespace;
 use protocol::{
     api::{ParcelState, ParcelStatus},
+    book::Addressee,
     intent::CaseId,
     limits,
     parcel::{Content, ContentHash},
@@ -154,17 +154,20 @@ impl Courier {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send(&self, to: &Namespace, sealed: &Path, progress: OnProgress<'_>) -> Result<Content, SendError> {
+    pub async fn send(&self, to: &Addressee, sealed: &Path, progress: OnProgress<'_>) -> Result<Content, SendError> {
         let failed = |error| SendError::File { path: sealed.to_owned(), error };
         let path = sealed.to_owned();
         let opened = move || Ok::<_, io::Error>((content_of(&path)?, Arc::new(File::open(&path)?)));
         let (parcel, file) = blocking(opened).await.map_err(failed)?;
         let mut attempts = Attempts::new(self.patience);
-        let mut was_refused = false;
+        let (mut was_refused, mut told) = (false, None);
         let mut answer = self.link.parcel(self.case, parcel.hash).await;
         loop {
-            if let Ok(status) = &answer {
-                progress(Progress { bytes: status.received.min(parcel.length), of: parcel.length });
+            // Each step is told once, however often it is asked for.
+            let bytes = answer.as_ref().ok().map(|status| status.received.min(parcel.length));
+            if let Some(bytes) = bytes.filter(|bytes| told != Some(*bytes)) {
+                progress(Progress { bytes, of: parcel.length });
+                told = Some(bytes);
             }
             let offset = match next(answer, parcel, &mut attempts, &mut was_refused)? {
                 Next::Done => return Ok(parcel),
@@ -180,7 +183,7 @@ impl Courier {
                 }
             };
             let bytes = piece(&file, offset, self.piece_length(parcel, offset)).await.map_err(failed)?;
-            answer = self.link.put_piece(self.case, parcel, to, offset, bytes).await;
+            answer = self.link.put_piece(self.case, parcel, to.owner(), offset, bytes).await;
         }
     }
 

@@ -6,10 +6,7 @@ use std::{
 };
 
 use age::{Encryptor, stream::StreamWriter, x25519};
-use protocol::{
-    limits,
-    parcel::{Recipient, Sealed},
-};
+use protocol::{book::Addressee, limits, parcel::Sealed};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -53,13 +50,13 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Begins a sealed file for a recipient of the owner's own book.
+    /// Begins a sealed file for somebody of the owner's own book.
     ///
     /// # Errors
     /// See [`SealError`].
-    pub fn begin(to: &Recipient, sealed: &Path) -> Result<Self, SealError> {
+    pub fn begin(to: &Addressee, sealed: &Path) -> Result<Self, SealError> {
         let recipient: x25519::Recipient =
-            to.to_string().parse().map_err(|reason: &'static str| SealError::Age(reason.to_owned()))?;
+            to.recipient().to_string().parse().map_err(|reason: &'static str| SealError::Age(reason.to_owned()))?;
         let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
             .map_err(|error| SealError::Age(error.to_string()))?;
         let file = Measured::new(NewFile::begin(sealed)?);
@@ -105,7 +102,7 @@ impl Sealer {
 /// See [`SealError`].
 pub fn seal(
     mut from: impl Read,
-    to: &Recipient,
+    to: &Addressee,
     sealed: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Sealed, SealError> {

@@ -22,9 +22,9 @@ use custody::keys::parcel_key::ParcelKey;
 use ed25519_dalek::SigningKey;
 use protocol::{
     api::Invitation,
+    book::{Addressee, Book, Card, Entry},
     identity::{IdentityCertificate, IdentityClaim},
     intent::{CaseId, Change, Intent, Raw},
-    parcel::Recipient,
     statement::{SignStatements, Statement},
 };
 use rand::RngCore as _;
@@ -62,8 +62,19 @@ pub fn secret_key(owner: usize) -> ParcelKey {
     ParcelKey::from_secret(Zeroizing::new([owner as u8 + 100; 32]))
 }
 
-pub fn recipient(owner: usize) -> Recipient {
-    secret_key(owner).recipient()
+/// An owner, as somebody of the others' books.
+pub fn addressee(owner: usize) -> Addressee {
+    let card = Card {
+        name: format!("owner{owner}"),
+        namespace_key: namespace_key(owner),
+        identity: SignStatements::identity(&key(owner, 1)),
+        host: None,
+        party_key: None,
+        parcel_key: Some(secret_key(owner).recipient()),
+    };
+    let mut book = Book::default();
+    book.add(Entry { name: card.name.clone(), card }).unwrap();
+    book.addressee(&Namespace::from(namespace_key(owner).fingerprint())).unwrap()
 }
 
 /// In the child process: a coordinator until it is killed.
@@ -166,7 +177,7 @@ impl Road {
         self.links[owner].clone()
     }
 
-    pub fn namespace(&self, owner: usize) -> Namespace {
+    fn namespace(&self, owner: usize) -> Namespace {
         Namespace::from(namespace_key(owner).fingerprint())
     }
 

@@ -1,6 +1,11 @@
 //! Parcels: what is a recipient, and what is a parcel's name.
 
-use protocol::parcel::{ContentHash, NotARecipient, Recipient};
+use protocol::{
+    book::{Book, Entry, NoAddressee},
+    parcel::{ContentHash, NotARecipient, Recipient},
+};
+
+use crate::world::Owner;
 
 /// A recipient of the age specification's own examples.
 const AGE: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
@@ -53,4 +58,28 @@ fn a_parcels_name_has_one_text_and_no_path_is_one() {
     for other in ["", "..", "/etc/passwd", &text[1..], &upper, &longer, &dots, &with_zero] {
         assert!(other.parse::<ContentHash>().is_err(), "{other}");
     }
+}
+
+#[test]
+fn t40_only_who_stands_in_the_book_with_a_parcel_key_can_be_sealed_to() {
+    let (bob, carol) = (Owner::new("bob"), Owner::new("carol"));
+    let mut book = Book::default();
+    book.add(Entry { name: "bob".to_owned(), card: bob.card() }).unwrap();
+    let mut card = carol.card();
+    card.parcel_key = None;
+    book.add(Entry { name: "caro".to_owned(), card }).unwrap();
+
+    let found = book.addressee(&bob.namespace()).unwrap();
+    assert_eq!((found.owner(), Some(found.recipient())), (&bob.namespace(), bob.card().parcel_key.as_ref()));
+    assert_eq!(book.addressee(&carol.namespace()), Err(NoAddressee::NoKey { name: "caro".to_owned() }));
+    let dora = Owner::new("dora").namespace();
+    assert_eq!(book.addressee(&dora), Err(NoAddressee::Unknown(dora)));
+}
+
+#[test]
+fn another_recipient_is_another_card() {
+    let card = Owner::new("bob").card();
+    let mut swapped = card.clone();
+    swapped.parcel_key = Owner::new("mallory").card().parcel_key;
+    assert_ne!(swapped.code(), card.code(), "the code that is read aloud covers it");
 }

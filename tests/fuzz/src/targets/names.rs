@@ -13,7 +13,14 @@ use canton_topology::{
     show,
     signature::Signature,
 };
-use protocol::{api::Invitation, book::Card, identity::IdentityPublicKey, intent::CaseId, statement::StatementHash};
+use protocol::{
+    api::Invitation,
+    book::Card,
+    identity::IdentityPublicKey,
+    intent::CaseId,
+    parcel::{ContentHash, Recipient},
+    statement::StatementHash,
+};
 
 /// What reads prints as something that reads the same; identifiers print as they were written.
 pub fn run(bytes: &[u8]) {
@@ -27,6 +34,8 @@ pub fn run(bytes: &[u8]) {
     exact::<Member>(text);
     exact::<KeySpec>(text);
     exact::<KeyUsage>(text);
+    exact::<Recipient>(text);
+    exact::<ContentHash>(text);
     // Canton takes these in more than one spelling.
     stable::<PhysicalSynchronizerId>(text);
     stable::<TransactionHash>(text);
