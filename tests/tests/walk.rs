@@ -190,7 +190,7 @@ impl Walk {
         let state = &self.state;
         let keys: Vec<Fingerprint> = self.keys.iter().chain([&self.node_key]).map(NodeKey::fingerprint).collect();
         let nobody = BTreeSet::new();
-        let Completing { sets, more } = completing_sets(state, transaction, &nobody);
+        let Completing { sets, more, .. } = completing_sets(state, transaction, &nobody);
         assert!(!more);
         let code = transaction.mapping().code();
         let able = |helper: &Helper| -> BTreeSet<Fingerprint> {

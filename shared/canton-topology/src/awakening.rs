@@ -32,6 +32,9 @@ pub struct Awakened {
 /// How far a sleeper wakes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Awakening {
+    /// Nothing is missing even before the change, in a chain that the change would move on: whoever sends it again first
+    /// decides which of the two becomes effective.
+    AlreadyComplete,
     /// Nothing is missing after the change: whoever holds the signatures can make it effective, and so can anybody who
     /// sends it again where it is an open proposal.
     Completed,
@@ -40,7 +43,8 @@ pub enum Awakening {
 }
 
 /// Every live transaction that the changes, taken together, would complete or bring within reach of fewer hostile owners
-/// than the threshold of its namespace, and that was not there before. Looks at the open proposals of `state` and at
+/// than the threshold of its namespace, and that was not there before; and every rival of the changes that is complete
+/// already. A serial that is not the next one cannot be reached until the chain has come so far. Looks at the open proposals of `state` and at
 /// `live`, the signatures that the caller knows of. Hosts, plain namespaces and keys count as hostile: they can sign at
 /// any time.
 pub fn awakened_by(
@@ -65,7 +69,20 @@ pub fn awakened_by(
             sleeper.signatures.extend(signatures);
         }
     }
-    sleepers.values().filter_map(|sleeper| sleeper.awakened(state, &after, verifier)).collect()
+    let moved_on: BTreeSet<UniqueKey> =
+        changes.iter().filter(|change| is_new(state, change)).map(Transaction::unique_key).collect();
+    let awakened = |sleeper: &Sleeper| {
+        let is_rival = moved_on.contains(&sleeper.transaction.unique_key());
+        sleeper.awakened(state, &after, is_rival, verifier)
+    };
+    sleepers.values().filter_map(awakened).collect()
+}
+
+/// Whether the change says something else than what stands: saying the same again only consumes a serial, which is how
+/// sleepers are voided.
+fn is_new(state: &State, change: &Transaction) -> bool {
+    let active = state.active(&change.unique_key()).map(|row| &row.transaction);
+    active.is_none_or(|active| active.operation() != change.operation() || active.mapping() != change.mapping())
 }
 
 /// A transaction with everything that was signed for it.
@@ -128,9 +145,12 @@ impl Distance {
 }
 
 impl Sleeper {
-    fn awakened(&self, before: &State, after: &State, verifier: &mut Verifier) -> Option<Awakened> {
-        let now = self.standing(after, verifier)?;
+    fn awakened(&self, before: &State, after: &State, is_rival: bool, verifier: &mut Verifier) -> Option<Awakened> {
         let was = self.standing(before, verifier);
+        if let Some(was) = was.as_ref().filter(|was| was.satisfied) {
+            return is_rival.then(|| self.told(was.signers.clone(), Awakening::AlreadyComplete));
+        }
+        let now = self.standing(after, verifier)?;
         let how = if now.satisfied {
             Awakening::Completed
         } else {
@@ -142,22 +162,24 @@ impl Sleeper {
             let Distance::Near(lacking) = now.distance else { return None };
             Awakening::WithinReach(lacking.into_iter().filter(|(_, more)| *more > 0).collect())
         };
-        if was.is_some_and(|was| was.satisfied) {
-            return None;
-        }
-        Some(Awakened {
+        Some(self.told(now.signers, how))
+    }
+
+    fn told(&self, signers: BTreeSet<Fingerprint>, how: Awakening) -> Awakened {
+        Awakened {
             transaction: self.transaction.hash(),
             unique_key: self.transaction.unique_key(),
             serial: self.transaction.serial(),
-            signers: now.signers,
+            signers,
             how,
-        })
+        }
     }
 
-    /// `None` where the serial is consumed.
+    /// `None` where the serial is consumed, or not the next one. Any serial may be the first of a chain.
     fn standing(&self, state: &State, verifier: &mut Verifier) -> Option<Standing> {
         let transaction = &self.transaction;
-        if state.active(&transaction.unique_key()).is_some_and(|row| row.serial() >= transaction.serial()) {
+        let active = state.active(&transaction.unique_key());
+        if active.is_some_and(|row| row.serial().next() != Some(transaction.serial())) {
             return None;
         }
         let named = self.signatures.iter().map(|over| over.signature.signed_by().clone()).collect();

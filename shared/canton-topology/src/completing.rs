@@ -30,6 +30,16 @@ pub struct Completing {
     pub sets: BTreeSet<BTreeSet<Helper>>,
     /// Whether there are more than [`SETS_MAX`].
     pub more: bool,
+    /// How many there are; where more than [`SETS_MAX`], and an owner or key helps in several parts of the formula, at most
+    /// so many.
+    pub count: u128,
+}
+
+impl Completing {
+    fn all(sets: Sets) -> Self {
+        let count = sets.len() as u128;
+        Self { sets, more: false, count }
+    }
 }
 
 /// Every smallest set of helpers that completes `transaction` beside `signers`.
@@ -37,13 +47,14 @@ pub fn completing_sets(state: &State, transaction: &Transaction, signers: &BTree
     if let Some(root) = first_root(state, transaction) {
         let fingerprint = root.fingerprint();
         let set = if signers.contains(&fingerprint) { BTreeSet::new() } else { [Helper::Key(fingerprint)].into() };
-        return Completing { sets: [set].into(), more: false };
+        return Completing::all([set].into());
     }
     if is_root_alone(transaction, signers) {
-        return Completing { sets: [BTreeSet::new()].into(), more: false };
+        return Completing::all([BTreeSet::new()].into());
     }
     let mut search = Search { state, transaction, signers, more: false };
-    let mut sets = search.formula(&required(state, transaction));
+    let requirement = required(state, transaction);
+    let mut sets = search.formula(&requirement);
     // Where nobody has signed, the root key alone may publish its root again, even one that was broken.
     if let Some(root) = root_delegation(transaction).filter(|_| signers.is_empty()) {
         let key = root.target.fingerprint();
@@ -51,7 +62,11 @@ pub fn completing_sets(state: &State, transaction: &Transaction, signers: &BTree
             sets.insert([Helper::Key(key)].into());
         }
     }
-    Completing { sets, more: search.more }
+    if !search.more {
+        return Completing::all(sets);
+    }
+    let count = search.count(&requirement);
+    Completing { sets, more: true, count }
 }
 
 struct Search<'a> {
@@ -98,11 +113,49 @@ impl Search<'_> {
         if let Some(key) = self.own_key(namespace) {
             ways.insert([Helper::Key(key)].into());
         }
-        let (more, silent) = lacking_owners(self.state, namespace, self.signers, self.transaction);
-        let able = |owner: &Namespace| !self.state.keys_of(owner, code).is_empty();
-        let able: Vec<Namespace> = silent.into_iter().filter(|owner| able(owner)).collect();
+        let (more, able) = self.able_owners(namespace);
         self.choose(&able, more, &mut BTreeSet::new(), &mut ways);
         ways
+    }
+
+    /// How many ways there are, without listing them. Parts that ask the same are counted once.
+    fn count(&self, requirement: &Requirement) -> u128 {
+        match requirement {
+            Requirement::All(needed) => {
+                needed.namespaces.iter().map(|namespace| self.count_namespace(namespace)).fold(1, u128::saturating_mul)
+            }
+            Requirement::Either(a, b) => self.count(a).saturating_add(self.count(b)),
+            Requirement::Both(parts) => {
+                let mut all = Needed::default();
+                for part in parts {
+                    if let Requirement::All(needed) = part {
+                        all.namespaces.extend(needed.namespaces.iter().cloned());
+                        all.keys.extend(needed.keys.iter().cloned());
+                    }
+                }
+                let is_open = |part: &&Requirement| !part.missing(&all.namespaces, &all.keys).is_empty();
+                let open = parts.iter().filter(is_open).map(|part| self.count(part));
+                open.fold(self.count(&Requirement::All(all.clone())), u128::saturating_mul)
+            }
+        }
+    }
+
+    fn count_namespace(&self, namespace: &Namespace) -> u128 {
+        let code = self.transaction.mapping().code();
+        if speakers(self.state, namespace, self.signers, code).0 || self.signs_for_itself(namespace, self.signers) {
+            return 1;
+        }
+        let (more, able) = self.able_owners(namespace);
+        let chosen = (0..more as u128)
+            .fold(1_u128, |ways, index| ways.saturating_mul((able.len() as u128).saturating_sub(index)) / (index + 1));
+        chosen.saturating_add(u128::from(self.own_key(namespace).is_some()))
+    }
+
+    /// How many owners it takes still, and those who have not signed and can.
+    fn able_owners(&self, namespace: &Namespace) -> (usize, Vec<Namespace>) {
+        let code = self.transaction.mapping().code();
+        let (more, silent) = lacking_owners(self.state, namespace, self.signers, self.transaction);
+        (more, silent.into_iter().filter(|owner| !self.state.keys_of(owner, code).is_empty()).collect())
     }
 
     /// A party's own inline key that is its namespace's key speaks for the namespace.

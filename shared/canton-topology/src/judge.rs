@@ -89,19 +89,9 @@ fn fold(
 ) -> Verdict {
     let transaction = &signed.transaction;
     let key = transaction.unique_key();
-    let mut signatures: BTreeMap<Fingerprint, SignatureOver> =
-        signed.distinct_signatures().into_iter().map(|signed| (signed.signature.signed_by().clone(), signed)).collect();
-    // Against a pending proposal the incoming signature of a key wins, against the active transaction the stored one.
-    if let Some(pending) = state.proposal(&key, &transaction.hash()) {
-        for (fingerprint, stored) in &pending.signatures {
-            signatures.entry(fingerprint.clone()).or_insert_with(|| stored.clone());
-        }
-    }
+    let mut signatures = merged(state, signed);
     let previous = state.active(&key);
     let repeats_active = previous.is_some_and(|row| row.hash() == transaction.hash());
-    if let Some(active) = previous.filter(|_| repeats_active) {
-        signatures.extend(active.signatures.iter().map(|(fingerprint, stored)| (fingerprint.clone(), stored.clone())));
-    }
     let judged = {
         let scene = Scene { state, announced, previous, effective: time.effective };
         let is_root = is_root_certificate(transaction, &signatures);
@@ -122,6 +112,23 @@ fn fold(
     let Time { sequenced, effective: valid_from } = time;
     state.store(Row { transaction, signatures, proposal, sequenced, valid_from, valid_until: None });
     if proposal { Verdict::Proposal { signers } } else { Verdict::Active { signers } }
+}
+
+/// The signatures with which a transaction is judged: its own, one for each key, and those of the stored row with the same
+/// hash. Against a pending proposal the incoming signature of a key wins, against the active transaction the stored one.
+pub fn merged(state: &State, signed: &SignedTransaction) -> BTreeMap<Fingerprint, SignatureOver> {
+    let (key, hash) = (signed.transaction.unique_key(), signed.transaction.hash());
+    let mut signatures: BTreeMap<Fingerprint, SignatureOver> =
+        signed.distinct_signatures().into_iter().map(|signed| (signed.signature.signed_by().clone(), signed)).collect();
+    if let Some(pending) = state.proposal(&key, &hash) {
+        for (fingerprint, stored) in &pending.signatures {
+            signatures.entry(fingerprint.clone()).or_insert_with(|| stored.clone());
+        }
+    }
+    if let Some(active) = state.active(&key).filter(|row| row.hash() == hash) {
+        signatures.extend(active.signatures.iter().map(|(fingerprint, stored)| (fingerprint.clone(), stored.clone())));
+    }
+    signatures
 }
 
 /// When the rows of an initial snapshot are sequenced: Canton's first moment and a microsecond.

@@ -18,6 +18,7 @@ pub mod key;
 pub mod mapping;
 pub mod planner;
 pub mod rejection;
+pub mod revalidation;
 mod rewind;
 pub mod show;
 pub mod signature;

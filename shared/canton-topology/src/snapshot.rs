@@ -69,7 +69,7 @@ pub fn read(bytes: &[u8]) -> Result<(Format, Vec<Item>), DecodeError> {
 /// The first decoding error with its place in the file.
 pub fn read_on(threads: usize, bytes: &[u8]) -> Result<(Format, Vec<Item>), DecodeError> {
     if looks_like_v1(bytes) {
-        let (data, offset) = unwrap(bytes, 0, "snapshot")?;
+        let (data, offset) = unwrap(bytes, 0, "snapshot").map_err(|error| cut_short(bytes).unwrap_or(error))?;
         Ok((Format::V1, read_items_on(threads, data, offset)?))
     } else {
         Ok((Format::V2, read_v2(threads, bytes)?))
@@ -80,6 +80,33 @@ pub fn read_on(threads: usize, bytes: &[u8]) -> Result<(Format, Vec<Item>), Deco
 /// too short for one.
 fn looks_like_v1(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x0a)
+}
+
+/// The item that a V1 file ends in, where it ends too early.
+fn cut_short(bytes: &[u8]) -> Option<DecodeError> {
+    let (length, used) = varint(bytes.get(1..)?)?;
+    let mut at = 1 + used;
+    if usize::try_from(length).ok()? <= bytes.len() - at {
+        return None;
+    }
+    for index in 0.. {
+        let item = bytes.get(at..)?;
+        let (length, used) = match item.split_first() {
+            Some((0x0a, rest)) => varint(rest).unwrap_or((u64::MAX, 0)),
+            // It ends between two items, or what stands there is none.
+            None => (u64::MAX, 0),
+            Some(_) => return None,
+        };
+        let end = usize::try_from(length).ok().and_then(|length| (at + 1 + used).checked_add(length));
+        match end.filter(|end| *end <= bytes.len()) {
+            Some(end) => at = end,
+            None => {
+                let place = Place { offset: at, path: format!("snapshot.items[{index}]") };
+                return Some(DecodeError { place, kind: DecodeErrorKind::Buffer("cut short: the file ends within") });
+            }
+        }
+    }
+    None
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {

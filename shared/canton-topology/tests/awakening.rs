@@ -220,3 +220,30 @@ fn a_proposal_that_is_complete_by_now_still_sleeps_in_a_state_that_was_told_of_i
     assert!(told.active(&sleeper.transaction.unique_key()).is_none());
     assert_eq!(told.proposals().map(|row| row.to_signed()).collect::<Vec<_>>(), [sleeper]);
 }
+
+#[test]
+fn what_waits_behind_a_gap_wakes_when_the_chain_has_come_so_far_and_not_before() {
+    let mut world = World::new();
+    let all = [0, 1, 2];
+    let by_all = |world: &World, transaction: &Transaction| signed(transaction, &all.map(|owner| &world.owners[owner]));
+    let first = by_all(&world, &limits(&world, 1));
+    world.must_become_active(&first);
+    let sleeper = limits(&world, 3);
+    let live = [by_all(&world, &sleeper)];
+    // Two serials ahead nobody can send it, whatever the threshold.
+    let (lower, second) = (world.definition(2, 3, 2), limits(&world, 2));
+    assert_eq!(world.awakened(&[&lower], &live), []);
+    assert_eq!(world.awakened(&[&second], &live), [(sleeper, Awakening::Completed)]);
+}
+
+#[test]
+fn a_rival_that_is_complete_already_is_told_unless_the_change_only_consumes_its_serial() {
+    let mut world = World::new();
+    let rival = world.definition(2, 4, 3);
+    let live = [signed(&rival, &world.owners.iter().collect::<Vec<_>>())];
+    let (lower, again, other) = (world.definition(2, 3, 2), world.definition(2, 3, 3), limits(&world, 1));
+    assert_eq!(world.awakened(&[&lower], &live), [(rival, Awakening::AlreadyComplete)]);
+    assert_eq!(world.awakened(&[&again], &live), []);
+    // Another chain's changes are no rivals.
+    assert_eq!(world.awakened(&[&other], &live), []);
+}

@@ -527,4 +527,7 @@ pub struct Inspect {
     /// way to complete it, and what Canton would answer.
     #[arg(long, value_name = "SNAPSHOT")]
     pub state: Option<PathBuf>,
+    /// The physical synchronizer of --state, where its rows do not name it: NAME::FINGERPRINT::VERSION-SERIAL.
+    #[arg(long, requires = "state")]
+    pub synchronizer: Option<PhysicalSynchronizerId>,
 }

@@ -9,13 +9,14 @@ use std::{
 use anyhow::{Context as _, bail};
 use canton_topology::{
     Timestamp,
-    id::PhysicalSynchronizerId,
-    judge::{Verdict, Verifier, replay},
+    id::{Fingerprint, PhysicalSynchronizerId},
+    judge::{INITIAL, Verifier},
     mapping::{Code, Mapping, Restriction},
+    revalidation::{Fault, Revalidation, revalidate},
     show::{escaped, moment},
     snapshot::{self, Item},
-    state::{Row, State, StaticParameters},
-    transaction::Serial,
+    state::{State, StaticParameters},
+    transaction::{Operation, Serial},
 };
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ use super::{
     inspect::input::read_any,
     print::{self, Form},
 };
+use crate::actor::now;
 
 pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
     let name = || audit.snapshot.display().to_string();
@@ -34,26 +36,23 @@ pub fn run(audit: &Audit, form: &Form) -> anyhow::Result<End> {
     let spinner = said("reading");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (format, items) = snapshot::read_on(threads, &bytes).with_context(name)?;
-    let synchronizer = synchronizer(audit.synchronizer.as_ref(), &items).with_context(name)?;
+    let last = items.iter().map(|item| item.valid_from).max().unwrap_or(INITIAL);
+    let synchronizer = synchronizer(audit.synchronizer.as_ref(), &items, last).with_context(name)?;
     spinner.set_message("verifying signatures");
     let mut verifier = Verifier::ahead(&items, threads);
     spinner.set_message("judging");
     let mut state = State::new(synchronizer, StaticParameters::default());
-    let verdicts = replay(&mut state, &mut verifier, &items);
+    let found = revalidate(&mut state, &mut verifier, &items);
     spinner.finish_and_clear();
-    let mut wrong: Vec<Value> = items
-        .iter()
-        .zip(&verdicts)
-        .enumerate()
-        .filter_map(|(row, (item, verdict))| wrong(row, item, verdict))
-        .collect();
-    wrong.extend(ends(&items, &verdicts, &state));
+    let wrong: Vec<Value> = found.faults.iter().map(|(row, fault)| wrong(*row, &items[*row], fault)).collect();
     let signatures: usize = items.iter().map(|item| item.transaction.distinct_signatures().len()).sum();
     let value = json!({
         "format": format!("{format:?}"),
         "rows": items.len(),
         "signatures": signatures,
+        "synchronizer": state.synchronizer().to_string(),
         "wrong": wrong,
+        "dropped-signatures": dropped(&items, &found),
         "begins-late": late(&items),
         "active-by-kind": by_kind(&state),
         "open-proposals": state.proposals().count(),
@@ -90,6 +89,14 @@ fn words(value: &Value) {
     for one in &wrong {
         let (row, mapping, reason) = (&one["row"], text(&one["mapping"]), text(&one["reason"]));
         print::line(&format!("  row {row} {mapping} {}: {reason}", text(&one["hash"])));
+    }
+    let dropped = list("dropped-signatures");
+    if !dropped.is_empty() {
+        print::line(&format!("{} rows have signatures that serve nothing; Canton drops them unseen", dropped.len()));
+        for one in &dropped {
+            let keys: Vec<String> = one["keys"].as_array().into_iter().flatten().map(text).collect();
+            print::line(&format!("  row {} {}: by {}", one["row"], text(&one["mapping"]), keys.join(", ")));
+        }
     }
     let late = list("begins-late");
     if !late.is_empty() {
@@ -129,20 +136,18 @@ fn words(value: &Value) {
     }
 }
 
-/// Rows that end otherwise than the replay has it: a row ends when another one takes its place.
-fn ends(items: &[Item], verdicts: &[Verdict], state: &State) -> Vec<Value> {
-    let accepted = items.iter().zip(verdicts).enumerate();
-    let accepted = accepted.filter(|(_, (_, verdict))| !matches!(verdict, Verdict::Rejected(_)));
-    let differs = |((row, (item, _)), stored): ((usize, (&Item, &Verdict)), &Row)| {
-        let (found, expected) = (item.valid_until, stored.valid_until);
-        let said = |until: Option<Timestamp>| {
-            until.map_or_else(|| "open".to_owned(), |time| format!("ended {}", moment(time)))
-        };
-        (found != expected).then(|| {
-            described(row, item, format!("it is {}, and by the rows after it {}", said(found), said(expected)))
+/// Signatures that stand on a row and serve nothing: Canton drops them unseen, so that nobody verified them.
+fn dropped(items: &[Item], found: &Revalidation) -> Vec<Value> {
+    let of_row = |(row, keys): &(usize, BTreeSet<Fingerprint>)| {
+        let transaction = &items[*row].transaction.transaction;
+        json!({
+            "row": row,
+            "hash": transaction.hash().to_string(),
+            "mapping": transaction.mapping().code().name(),
+            "keys": keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
-    accepted.zip(state.rows()).filter_map(differs).collect()
+    found.dropped.iter().map(of_row).collect()
 }
 
 /// Chains whose first row here is not their first: what it builds on is not in the file.
@@ -179,28 +184,44 @@ fn delegations(state: &State) -> Vec<Value> {
         .collect()
 }
 
-/// The topology that a snapshot leaves.
+/// The topology that a snapshot leaves, on the synchronizer that is given or that its rows name.
 ///
 /// # Errors
 /// Where it does not read, or a row of it is not one that Canton accepts.
-pub fn state_of(path: &PathBuf) -> anyhow::Result<State> {
+pub fn state_of(path: &PathBuf, given: Option<&PhysicalSynchronizerId>) -> anyhow::Result<State> {
     let name = || path.display().to_string();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (_, items) = snapshot::read_on(threads, &read_any(path)?).with_context(name)?;
-    let mut state = State::new(synchronizer(None, &items).with_context(name)?, StaticParameters::default());
-    let verdicts = replay(&mut state, &mut Verifier::ahead(&items, threads), &items);
-    match items.iter().zip(&verdicts).enumerate().find_map(|(row, (item, verdict))| wrong(row, item, verdict)) {
-        Some(wrong) => bail!("{}: {wrong}", path.display()),
+    let mut state = State::new(synchronizer(given, &items, now()).with_context(name)?, StaticParameters::default());
+    let found = revalidate(&mut state, &mut Verifier::ahead(&items, threads), &items);
+    match found.faults.first() {
+        Some((row, fault)) => bail!("{}: {}", path.display(), wrong(*row, &items[*row], fault)),
         None => Ok(state),
     }
 }
 
-/// The synchronizer that the rows are of, where they say it.
-fn synchronizer(given: Option<&PhysicalSynchronizerId>, items: &[Item]) -> anyhow::Result<PhysicalSynchronizerId> {
+/// The synchronizer that the rows are of at that time, where they say it: the successor of the last announced upgrade whose
+/// time has come, else the one that their parameters name, as it was first.
+fn synchronizer(
+    given: Option<&PhysicalSynchronizerId>,
+    items: &[Item],
+    time: Timestamp,
+) -> anyhow::Result<PhysicalSynchronizerId> {
     if let Some(given) = given {
         return Ok(given.clone());
     }
-    let found = items.iter().find_map(|item| match item.transaction.transaction.mapping() {
+    let stand = || items.iter().filter(|item| item.rejection.is_none() && !item.transaction.proposal);
+    let active = stand().filter(|item| item.valid_until.is_none()).map(|item| &item.transaction.transaction);
+    let elapsed = active.filter_map(|transaction| match (transaction.mapping(), transaction.operation()) {
+        (Mapping::LsuAnnouncement(upgrade), Operation::AddReplace) if upgrade.upgrade_time <= time => {
+            Some(upgrade.successor.clone())
+        }
+        _ => None,
+    });
+    if let Some(successor) = elapsed.max() {
+        return Ok(successor);
+    }
+    let found = stand().find_map(|item| match item.transaction.transaction.mapping() {
         Mapping::SynchronizerParametersState(parameters) => Some(parameters.synchronizer.clone()),
         _ => None,
     });
@@ -208,17 +229,19 @@ fn synchronizer(given: Option<&PhysicalSynchronizerId>, items: &[Item]) -> anyho
     Ok(PhysicalSynchronizerId { logical, serial: 0, protocol_version: 34 })
 }
 
-/// What is wrong with a stored row; rows that were refused when they were sequenced are not asked about.
-fn wrong(row: usize, item: &Item, verdict: &Verdict) -> Option<Value> {
-    let reason = match verdict {
-        Verdict::Rejected(_) if item.rejection.is_some() => return None,
-        Verdict::Rejected(rejection) => format!("{}: {rejection}", rejection.name()),
-        Verdict::Proposal { .. } if !item.transaction.proposal => {
-            "stored for good, but signatures are missing".to_owned()
+/// What is wrong with a stored row.
+fn wrong(row: usize, item: &Item, fault: &Fault) -> Value {
+    let said =
+        |until: &Option<Timestamp>| until.map_or_else(|| "open".to_owned(), |time| format!("ended {}", moment(time)));
+    let reason = match fault {
+        Fault::Rejected(rejection) => format!("{}: {rejection}", rejection.name()),
+        Fault::NotRejected { reason } => format!("stored as refused ({reason}), and Canton accepts it"),
+        Fault::Complete => "stored as a proposal, and no signature is missing".to_owned(),
+        Fault::Ends { found, expected } => {
+            format!("it is {}, and by the rows after it {}", said(found), said(expected))
         }
-        Verdict::Active { .. } | Verdict::Proposal { .. } => return None,
     };
-    Some(described(row, item, reason))
+    described(row, item, reason)
 }
 
 fn described(row: usize, item: &Item, reason: String) -> Value {

@@ -2,7 +2,10 @@
 
 use std::io::Write as _;
 
-use canton_topology::show::escaped;
+use canton_topology::{
+    Timestamp,
+    show::{escaped, moment},
+};
 use serde_json::Value;
 
 /// One line of output. A reader who has left, such as `head`, is no error.
@@ -133,12 +136,27 @@ pub fn transaction(value: &Value) {
     let text = |name: &str| leaf(&value[name]);
     line(&format!("{} {} serial {} ({})", text("mapping"), text("subject"), text("serial"), text("operation")));
     line(&format!("  hash {}", text("hash")));
+    line(&format!("  unique key {}", text("unique-key")));
+    line(if value["proposal"] == true {
+        "  sent as a proposal: signatures may be missing"
+    } else {
+        "  sent as complete: refused where a signature is missing"
+    });
+    let time = |name: &str| value[name].as_i64().map(|microseconds| moment(Timestamp(microseconds)));
+    if let Some(from) = time("valid-from") {
+        let until = time("valid-until").map_or_else(|| "; it still is".to_owned(), |until| format!(" until {until}"));
+        line(&format!("  valid from {from}{until}"));
+    }
     for field in value["fields"].as_array().into_iter().flatten() {
         line(&format!("  {} = {}", leaf(&field["path"]), leaf(&field["value"])));
     }
     for signature in value["signatures"].as_array().into_iter().flatten() {
         let (key, verdict) = (leaf(&signature["signed-by"]), leaf(&signature["verdict"]));
         line(&format!("  signed by {key} ({}): {verdict}", leaf(&signature["algorithm"])));
+        let covers: Vec<String> = signature["covers"].as_array().into_iter().flatten().map(leaf).collect();
+        if !covers.is_empty() {
+            line(&format!("    over {} transactions together: {}", covers.len(), covers.join(", ")));
+        }
     }
     if value["authorization"].is_object() {
         line("  authorization:");

@@ -1,6 +1,7 @@
 //! Why a step is not done.
 
 use canton_client::{error::NodeError, parties::ImportError, snapshot_file::SnapshotError};
+use protocol::book::NoAddressee;
 use thiserror::Error;
 
 use crate::{
@@ -47,6 +48,9 @@ pub enum StepError {
     /// A file of contracts.
     #[error("the file of contracts: {0}")]
     Snapshot(#[from] SnapshotError),
+    /// Nobody to seal for.
+    #[error(transparent)]
+    Addressee(#[from] NoAddressee),
     /// A file that does not seal.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -89,6 +93,7 @@ impl StepError {
             Self::Node(error) | Self::Import(ImportError::Node(error)) => node_name(error),
             Self::Import(ImportError::Release(_) | ImportError::Read(_)) => "Import",
             Self::Snapshot(_) => "Snapshot",
+            Self::Addressee(_) => "Addressee",
             Self::Seal(_) => "Seal",
             Self::Open(_) => "Open",
             Self::Send(_) => "Send",
@@ -115,6 +120,7 @@ impl StepError {
             | Self::Node(NodeError::Rejected { .. } | NodeError::BadAnswer(_))
             | Self::Import(_)
             | Self::Snapshot(_)
+            | Self::Addressee(_)
             | Self::Seal(_)
             | Self::Open(_)
             | Self::Send(_)

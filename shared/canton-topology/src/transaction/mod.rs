@@ -18,7 +18,7 @@ use crate::{
     wire::{self, DecodeError, DecodeErrorKind, Message, Node, Place, Unshown, UnshownReason, Writer},
 };
 
-pub use self::signed::{MultiSignatures, SignatureOver, SignedTransaction};
+pub use self::signed::{MultiSignatures, SignatureOver, SignedTransaction, read_list};
 
 /// Longest transaction that is read, in bytes. Canton's synchronizers carry requests of 10 MiB unless told otherwise.
 pub const BYTES_MAX: usize = 16 << 20;

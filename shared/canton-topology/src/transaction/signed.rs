@@ -8,7 +8,7 @@ use crate::{
     id::Fingerprint,
     signature::{SIGNATURE, Signature},
     wire::{
-        self, DecodeError, DecodeErrorKind, Node, Place, Writer,
+        self, DecodeError, DecodeErrorKind, Located, Node, Place, Writer,
         schema::{Field, Kind, Schema},
     },
 };
@@ -30,6 +30,30 @@ static SIGNED_TRANSACTION: Schema = Schema {
         Field::many(4, "multi_transaction_signatures", Kind::Message(&MULTI_TRANSACTION_SIGNATURES)),
     ],
 };
+
+/// Each transaction stands there in its version wrapper.
+static SIGNED_TRANSACTIONS: Schema =
+    Schema { name: "SignedTopologyTransactions", fields: &[Field::many(1, "signed_transaction", Kind::Bytes)] };
+
+/// Reads the message `SignedTopologyTransactions`: a list of wrapped transactions, itself in a version wrapper or not.
+///
+/// # Errors
+/// Where Canton refuses, by Canton's name, with the place.
+pub fn read_list(bytes: &[u8]) -> Result<Vec<SignedTransaction>, DecodeError> {
+    match unwrap(bytes, 0, "list") {
+        Ok((data, offset)) => read_list_at(data, offset).or_else(|error| read_list_at(bytes, 0).map_err(|_| error)),
+        Err(_) => read_list_at(bytes, 0),
+    }
+}
+
+fn read_list_at(data: &[u8], offset: usize) -> Result<Vec<SignedTransaction>, DecodeError> {
+    let message = wire::skim(&SIGNED_TRANSACTIONS, data, offset, "list")?;
+    let read = |(index, one): (usize, &Located<'_>)| {
+        let place = Place { offset: one.offset(), path: format!("list.signed_transaction[{index}]") };
+        SignedTransaction::parse_wrapped(one.bytes()).map_err(|error| error.within(&place))
+    };
+    message.values(1).iter().enumerate().map(read).collect()
+}
 
 /// Signatures over a set of transactions, of which the enclosing one is a member.
 #[derive(Clone, Debug, PartialEq, Eq)]

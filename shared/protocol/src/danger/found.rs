@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use canton_topology::{
     awakening::{Awakened, Awakening, awakened_by},
     hash::TransactionHash,
-    id::{Fingerprint, Namespace},
+    id::{Fingerprint, Namespace, PartyId},
     judge::Verifier,
-    mapping::{Code, Mapping},
+    mapping::{Code, HostingParticipant, Mapping, Permission},
     state::State,
     transaction::{Operation, SignedTransaction, Transaction},
 };
@@ -85,19 +85,15 @@ fn together(transactions: &[Transaction], state: &State, live: &[SignedTransacti
     }
     dangers.extend(rootless(state, &after));
     dangers.extend(dangling(transactions, state, &after));
-    let concerns_owners = |transaction: &Transaction| {
-        matches!(transaction.mapping().code(), Code::DecentralizedNamespaceDefinition | Code::NamespaceDelegation)
-    };
-    if transactions.iter().any(concerns_owners) {
-        let awakened = awakened_by(state, transactions, live, &mut Verifier::default());
-        dangers.extend(awakened.iter().map(awakens));
-    }
+    // Any change can wake something: it moves its own chain on, to the serial that a proposal waits for.
+    let awakened = awakened_by(state, transactions, live, &mut Verifier::default());
+    dangers.extend(awakened.iter().map(awakens));
     dangers
 }
 
 fn awakens(awakened: &Awakened) -> Danger {
     let more = match &awakened.how {
-        Awakening::Completed => 0,
+        Awakening::AlreadyComplete | Awakening::Completed => 0,
         Awakening::WithinReach(lacking) => lacking.values().sum(),
     };
     Danger::Awakens { transaction: awakened.transaction, more }
@@ -142,7 +138,7 @@ fn of_one(transaction: &Transaction, before: Option<&Mapping>) -> Vec<Danger> {
         Mapping::NamespaceDelegation(m) if !m.is_root() && m.restriction.allows(Code::NamespaceDelegation) => {
             dangers.push(Danger::UnlimitedDelegate { namespace: m.namespace.clone(), key: m.target.fingerprint() });
         }
-        Mapping::DecentralizedNamespaceDefinition(m) if m.owners.len() > 1 => {
+        Mapping::DecentralizedNamespaceDefinition(m) => {
             let (namespace, owners) = (m.namespace.clone(), m.owners.len());
             if m.threshold as usize >= owners {
                 dangers.push(Danger::EveryOwnerNeeded { namespace, owners });
@@ -152,20 +148,24 @@ fn of_one(transaction: &Transaction, before: Option<&Mapping>) -> Vec<Danger> {
         }
         Mapping::PartyToParticipant(m) if !removes => {
             let (party, threshold, hosts) = (m.party.clone(), m.threshold, m.confirming_hosts());
-            if threshold as usize > hosts {
+            // Where all hosts only observe, the party confirms nothing and its threshold does not count.
+            let only_observes = |host: &HostingParticipant| host.permission == Permission::Observation;
+            let observes = !m.participants.is_empty() && m.participants.iter().all(only_observes);
+            if threshold as usize > hosts && !observes {
                 dangers.push(Danger::ConfirmationOutOfReach { party, threshold, hosts });
             }
-            if let Some(keys) = m.signing_keys.as_ref().filter(|keys| keys.threshold as usize > keys.keys.len()) {
-                let (party, threshold, keys) = (m.party.clone(), keys.threshold, keys.keys.len());
-                dangers.push(Danger::SignaturesOutOfReach { party, threshold, keys });
+            if let Some(keys) = &m.signing_keys {
+                dangers.extend(signatures_out_of_reach(&m.party, keys.threshold, keys.keys.len()));
             }
             let had_keys = matches!(before, Some(Mapping::PartyToParticipant(m)) if m.signing_keys.is_some());
             if had_keys && m.signing_keys.is_none() {
                 dangers.push(Danger::PartyKeysGone { party: m.party.clone() });
             }
         }
+        Mapping::PartyToKeyMapping(m) if !removes => {
+            dangers.extend(signatures_out_of_reach(&m.party, m.threshold, m.keys.len()));
+        }
         Mapping::NamespaceDelegation(_)
-        | Mapping::DecentralizedNamespaceDefinition(_)
         | Mapping::PartyToParticipant(_)
         | Mapping::OwnerToKeyMapping(_)
         | Mapping::SynchronizerTrustCertificate(_)
@@ -181,4 +181,8 @@ fn of_one(transaction: &Transaction, before: Option<&Mapping>) -> Vec<Danger> {
         | Mapping::LsuSequencerConnectionSuccessor(_) => {}
     }
     dangers
+}
+
+fn signatures_out_of_reach(party: &PartyId, threshold: u32, keys: usize) -> Option<Danger> {
+    (threshold as usize > keys).then(|| Danger::SignaturesOutOfReach { party: party.clone(), threshold, keys })
 }

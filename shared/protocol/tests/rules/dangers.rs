@@ -2,11 +2,13 @@
 
 use canton_topology::{
     id::Namespace,
-    mapping::{Mapping, NamespaceDelegation, Restriction},
+    mapping::{
+        DecentralizedNamespaceDefinition, Mapping, NamespaceDelegation, PartyToKeyMapping, Permission, Restriction,
+    },
     transaction::{Operation, Serial, Transaction},
 };
 use protocol::{
-    danger::{Accepted, Danger},
+    danger::{Accepted, Danger, dangers},
     intent::Change,
     refusal::Refusal,
 };
@@ -57,6 +59,45 @@ fn thresholds_out_of_reach_are_refused_unless_accepted() {
     mapping.signing_keys.as_mut().unwrap().threshold = 4;
     let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
     must_need(&world, "bob", raw, &Danger::SignaturesOutOfReach { party, threshold: 4, keys: 3 });
+}
+
+#[test]
+fn more_signatures_than_a_legacy_partys_keys_can_give_are_a_danger() {
+    let world = World::with_party();
+    let party = world.party();
+    let keys = |threshold| {
+        let keys = world.party_mapping().signing_keys.unwrap().keys;
+        build(1, Mapping::PartyToKeyMapping(PartyToKeyMapping { party: party.clone(), threshold, keys }))
+    };
+    let of = |threshold| dangers(&[keys(threshold)], &world.state, &[]);
+    assert_eq!(of(4), [Danger::SignaturesOutOfReach { party: party.clone(), threshold: 4, keys: 3 }]);
+    assert_eq!(of(3), []);
+}
+
+#[test]
+fn a_party_that_only_observes_needs_no_confirmations() {
+    let world = World::with_party();
+    let of = |permissions: [Permission; 3]| {
+        let mut mapping = world.party_mapping();
+        mapping.threshold = 3;
+        mapping.participants.iter_mut().zip(permissions).for_each(|(host, one)| host.permission = one);
+        dangers(&[build(2, Mapping::PartyToParticipant(mapping))], &world.state, &[])
+    };
+    assert_eq!(of([Permission::Observation; 3]), []);
+    let one = of([Permission::Confirmation, Permission::Observation, Permission::Observation]);
+    assert_eq!(one, [Danger::ConfirmationOutOfReach { party: world.party(), threshold: 3, hosts: 1 }]);
+}
+
+#[test]
+fn a_namespace_of_one_owner_needs_everybody() {
+    let world = World::with_party();
+    let mapping = DecentralizedNamespaceDefinition {
+        namespace: world.namespace(),
+        threshold: 1,
+        owners: vec![world.owner("alice").namespace()],
+    };
+    let alone = dangers(&[build(2, Mapping::DecentralizedNamespaceDefinition(mapping))], &world.state, &[]);
+    assert_eq!(alone, [Danger::EveryOwnerNeeded { namespace: world.namespace(), owners: 1 }]);
 }
 
 #[test]

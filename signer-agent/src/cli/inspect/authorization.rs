@@ -1,10 +1,13 @@
 //! Who must sign, who has, who could, and what Canton would answer today.
 
+use std::collections::BTreeSet;
+
 use canton_topology::{
     authorization::{Needed, Requirement},
     awakening::awakened_by,
     completing::{Helper, completing_sets},
-    judge::{Time, Verdict, Verifier, fold_batch},
+    id::Fingerprint,
+    judge::{Time, Verdict, Verifier, fold_batch, merged},
     planner,
     state::State,
     transaction::SignedTransaction,
@@ -13,26 +16,38 @@ use serde_json::{Value, json};
 
 use crate::actor::now;
 
-/// Where a transaction stands on a topology.
+/// Where a transaction stands on a topology, with the signatures that it brings and those that are stored there already.
 pub fn of(signed: &SignedTransaction, state: &State) -> Value {
-    let (transaction, signers) = (&signed.transaction, signed.signers());
+    let transaction = &signed.transaction;
+    let merged = merged(state, signed);
+    let signers: BTreeSet<Fingerprint> = merged.keys().cloned().collect();
+    let mut verifier = Verifier::default();
+    let counting = planner::permissible(state, transaction, &signers);
+    let mut is_wrong = |fingerprint: &Fingerprint, over| {
+        counting.get(fingerprint).is_some_and(|key| verifier.verify(over, key).is_err())
+    };
+    let wrong: BTreeSet<Fingerprint> =
+        merged.iter().filter(|(key, over)| is_wrong(key, over)).map(|(key, _)| key.clone()).collect();
+    let signers: BTreeSet<Fingerprint> = signers.difference(&wrong).cloned().collect();
     let assessment = planner::assess(state, transaction, &signers);
     let ways = completing_sets(state, transaction, &signers);
-    let mut verifier = Verifier::default();
     let time = Time { sequenced: now(), effective: now() };
     let judged = fold_batch(&mut state.clone(), &mut verifier, std::slice::from_ref(signed), time);
     let useful = signers.iter().filter(|key| !assessment.superfluous.contains(*key));
-    let names = |set: &std::collections::BTreeSet<Helper>| set.iter().map(name).collect::<Vec<_>>();
+    let names = |set: &BTreeSet<Helper>| set.iter().map(name).collect::<Vec<_>>();
     let wakes = awakened_by(state, std::slice::from_ref(transaction), &[], &mut verifier);
     let mut value = json!({
         "must-sign": words(&assessment.requirement),
         "has-signed": useful.collect::<Vec<_>>(),
+        "signed-wrongly": wrong,
         "satisfied": assessment.satisfied,
         "missing-namespaces": assessment.missing.namespaces,
         "missing-keys": assessment.missing.keys,
         "superfluous": assessment.superfluous,
         "ways-to-complete": ways.sets.iter().map(names).collect::<Vec<_>>(),
         "more-ways": ways.more,
+        // A number beyond what JSON holds is written as text.
+        "how-many-ways": u64::try_from(ways.count).map_or_else(|_| json!(ways.count.to_string()), |count| json!(count)),
         "wakes": wakes.iter().map(|one| one.transaction.to_string()).collect::<Vec<_>>(),
     });
     match judged.first() {

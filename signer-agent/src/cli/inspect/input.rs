@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose};
 use canton_topology::{
     Timestamp,
     snapshot::{self, Item},
-    transaction::{BYTES_MAX, SignedTransaction, Transaction},
+    transaction::{BYTES_MAX, SignedTransaction, Transaction, read_list},
     wire::DecodeError,
 };
 
@@ -46,8 +46,10 @@ pub fn read_any(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
         bail!("{} is empty", path.display());
     }
     let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-        limited(flate2::read::MultiGzDecoder::new(bytes.as_slice()))
-            .with_context(|| format!("{}: the gzip is broken or cut short", path.display()))?
+        let mut packed = flate2::bufread::MultiGzDecoder::new(bytes.as_slice());
+        let unpacked = limited(&mut packed);
+        let at = bytes.len() - packed.get_ref().len();
+        unpacked.with_context(|| format!("{}: the gzip is broken or cut short at byte {at}", path.display()))?
     } else {
         bytes
     };
@@ -73,6 +75,7 @@ fn text(bytes: &[u8]) -> Option<String> {
 
 /// Hex or base64 of any alphabet, padded or not.
 fn decoded(text: &str) -> Option<Vec<u8>> {
+    let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     if text.is_empty() {
         return None;
     }
@@ -119,6 +122,14 @@ pub fn recognise(bytes: &[u8], source: &str) -> anyhow::Result<Vec<Entry>> {
         Ok(_) => {}
         Err(error) => closest.missed("a snapshot", error),
     }
+    match read_list(bytes) {
+        Ok(list) if !list.is_empty() => {
+            let of = list.len();
+            return Ok(list.into_iter().enumerate().map(|(index, signed)| entry((index, of, signed, None))).collect());
+        }
+        Ok(_) => {}
+        Err(error) => closest.missed("a list of signed transactions", error),
+    }
     match snapshot::read_items(bytes, 0) {
         Ok(items) if !items.is_empty() => return Ok(rows(items)),
         Ok(_) => {}
@@ -133,12 +144,30 @@ pub fn recognise(bytes: &[u8], source: &str) -> anyhow::Result<Vec<Entry>> {
         None => {}
     }
     if text(bytes).is_some() {
-        bail!("no topology data: it is text, and neither hex, nor base64, nor a list of these");
+        bail!("no topology data: it is text, and neither hex, nor base64, nor a list of these; {}", nearly(bytes));
     }
     bail!(
-        "no topology data: expected a transaction, a signed one, a list of these as text, or a snapshot; it is closest to {}",
+        "no topology data: expected a transaction, a signed one, a list of these, or a snapshot; it is closest to {}",
         closest.told()
     )
+}
+
+/// Hex digits that a text must begin with to be taken for hex that went wrong.
+const HEX_TOLD_BY: usize = 16;
+
+/// Where a text stops being hex or base64, whichever it begins as.
+fn nearly(bytes: &[u8]) -> String {
+    let visible = || bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace());
+    let skipped = if bytes.starts_with(b"0x") || bytes.starts_with(b"0X") { 2 } else { 0 };
+    let digits = || visible().skip(skipped);
+    let is_hex = digits().take(HEX_TOLD_BY).all(|(_, byte)| byte.is_ascii_hexdigit());
+    let in_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+    let is_taken = |byte: u8| if is_hex { byte.is_ascii_hexdigit() } else { in_base64(byte) };
+    let form = if is_hex { "hex" } else { "base64" };
+    match digits().find(|(_, byte)| !is_taken(**byte)) {
+        Some((at, byte)) => format!("{:?} at byte {at} is not {form}", char::from(*byte)),
+        None => format!("as {form} it ends too early at byte {}, after {} digits", bytes.len(), digits().count()),
+    }
 }
 
 /// Transactions as texts: a JSON list of strings, or one on each line.

@@ -30,7 +30,7 @@ use super::{
 const BAR_FROM: usize = 200;
 
 pub fn run(inspect: &Inspect, form: &Form) -> anyhow::Result<End> {
-    let state = inspect.state.as_ref().map(audit::state_of).transpose()?;
+    let state = inspect.state.as_ref().map(|path| audit::state_of(path, inspect.synchronizer.as_ref())).transpose()?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut bad = Vec::new();
     for path in &inspect.files {
