@@ -3,13 +3,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use anyhow::Context as _;
 use canton_client::{
     access::{Access, AccessError},
     participant::{Options, Participant},
 };
 use canton_topology::{
     hash::TransactionHash,
-    id::{Fingerprint, Namespace, ParticipantId},
+    id::{Fingerprint, Namespace, ParticipantId, SynchronizerId},
     judge::{Verdict, Verifier, replay},
     snapshot::Item,
     state::{State, StaticParameters},
@@ -334,7 +335,14 @@ fn participant(address: &str, access: &Access) -> Result<Participant, AccessErro
 /// Who a participant is, for the owner's card.
 ///
 /// # Errors
-/// Where it cannot be asked.
-pub async fn participant_id(address: &str, access: &Access) -> anyhow::Result<ParticipantId> {
-    Ok(participant(address, access)?.id().await?)
+/// Where it cannot be asked, and where it is not connected to the synchronizer that the keys are to be pinned to.
+pub async fn connected_participant(
+    address: &str,
+    access: &Access,
+    synchronizer: &SynchronizerId,
+) -> anyhow::Result<ParticipantId> {
+    let node = participant(address, access)?;
+    let id = node.id().await?;
+    node.synchronizer(synchronizer).await.with_context(|| format!("--synchronizer {synchronizer}"))?;
+    Ok(id)
 }

@@ -11,6 +11,7 @@ use super::{
     arguments::{Approve, Command, CreateParty, Propose, Why},
     inspect,
     print::{self, Form},
+    show,
 };
 use crate::{
     control::{self, Answer, Request, Wanted},
@@ -48,9 +49,10 @@ fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
     match answer {
         Answer::Done { value } => {
             if is_show && *form == Form::Words {
-                print::differences(&value);
+                show::case(&value);
+            } else {
+                print::value("done", &value, form)?;
             }
-            print::value("done", &value, form)?;
             Ok(End::Done)
         }
         Answer::NotYet { reason } => {
@@ -90,6 +92,9 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     print::differences(&value);
     if let Some(reason) = value["verdict"]["reason"].as_str() {
         bail!("{reason}");
+    }
+    if value["verdict"].is_null() {
+        bail!("the case is {}: there is nothing to sign any more", value["status"].as_str().unwrap_or_default());
     }
     let Some(offer) = value["offer"].as_str() else { return Ok(None) };
     eprint!("Sign this? Type yes: ");
