@@ -170,10 +170,10 @@ fn nobody_else_may_read_a_journal() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     drop(Journal::open(&path).unwrap());
     assert_eq!(mode(), 0o600);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     drop(Journal::open(&path).unwrap());
     assert_eq!(mode(), 0o600, "one of an earlier release");
 }

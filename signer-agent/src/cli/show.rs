@@ -29,7 +29,10 @@ const TOLD: [&str; 16] = [
 pub fn case(show: &Value) {
     line(&format!("case {} ({})", leaf(&show["case"]), leaf(&show["workflow"])));
     line(&format!("status: {}", status(show)));
-    line(&format!("proposed by {}: {}", owner(&show["proposer"]), leaf(&show["reason"])));
+    line(&format!("proposed by {}", owner(&show["proposer"])));
+    if show["reason"].as_str().is_some_and(|reason| !reason.is_empty()) {
+        line(&format!("reason: {}", leaf(&show["reason"])));
+    }
     if let Some(deadline) = show["deadline"].as_i64() {
         line(&format!("to be signed until {}", moment(Timestamp(deadline))));
     }
