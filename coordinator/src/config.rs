@@ -54,6 +54,12 @@ pub struct ParticipantConfig {
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {
+    /// There is no such file.
+    #[error("there is no file {path}; name the configuration with --config; `coordinator init` writes a sample")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file does not read.
     #[error("{path}: {error}; `coordinator init` writes a sample")]
     Read {
@@ -148,7 +154,10 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`].
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Read { path: path.to_owned(), error },
+        })?;
         Self::parse(&text, path)
     }
 

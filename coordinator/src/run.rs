@@ -88,8 +88,8 @@ pub enum RunError {
         /// What the system says.
         error: io::Error,
     },
-    /// The participant's address is not one.
-    #[error("field participant.address: {0}")]
+    /// The participant cannot be reached as it is configured.
+    #[error("[participant]: {0}")]
     Participant(AccessError),
     /// The store or the mind ended by itself.
     #[error("{0} has ended by itself; the log says why. What was acknowledged is stored: start again")]

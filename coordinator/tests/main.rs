@@ -1,6 +1,7 @@
 //! The coordinator's tests: its mind alone, its store, its service over TLS, its process.
 #![allow(clippy::unwrap_used)]
 
+mod command_line;
 mod enrolment;
 mod mind;
 mod parcel_rules;

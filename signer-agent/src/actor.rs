@@ -2,9 +2,13 @@
 //! after the other; sockets live elsewhere.
 
 mod carried;
+mod ending;
 mod hosting;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use canton_client::participant::Participant;
 use canton_topology::{
@@ -29,7 +33,7 @@ use protocol::{
     life::{Standing, Status, standing},
     refusal::Refusal,
     stage::Stage,
-    statement::{Claim, Statement, StatementHash, Withdrawal},
+    statement::{Claim, Statement, StatementHash},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::oneshot};
@@ -312,6 +316,7 @@ impl Actor {
                 self.propose(change, reason, *deadline_s, accepts)
             }
             Request::Void { case, reason, deadline_s } => {
+                ending::check_reason(reason)?;
                 let id = self.case(case)?;
                 let live = self.standing(&id).map(|standing| standing.live).unwrap_or_default();
                 if live.is_empty() {
@@ -329,20 +334,11 @@ impl Actor {
             }
             Request::Decline { case, reason } => {
                 let id = self.case(case)?;
-                let statement = self.agent.decline(&id, reason).map_err(failure)?;
-                Ok((Answer::Done { value: json!({ "case": id.to_string(), "declined": reason }) }, Some(statement)))
+                self.decline(&id, reason)
             }
             Request::Withdraw { case, reason } => {
                 let id = self.case(case)?;
-                let Some(known) = self.agent.case(&id) else { return Err(Answer::failed("UnknownCase", id)) };
-                if known.intent().proposer != self.agent.me().owner {
-                    return Err(Answer::failed("NotTheProposer", "only the proposer withdraws; you may `decline`"));
-                }
-                let withdrawal = Withdrawal { case: id, intent: known.intent_hash(), reason: reason.clone() };
-                let statement = Statement::sign(&withdrawal, self.agent.identity());
-                let live = self.standing(&id).map_or(0, |standing| standing.live.len());
-                let value = json!({ "case": id.to_string(), "withdrawn": reason, "live": live });
-                Ok((Answer::Done { value }, Some(statement)))
+                self.withdraw(&id, reason)
             }
         }
     }
@@ -434,7 +430,10 @@ impl Actor {
     fn show(&self, id: &CaseId) -> Value {
         let Some(case) = self.agent.case(id) else { return Value::Null };
         let standing = self.standing(id);
+        // What is over is not judged any more, and lacks nothing.
+        let is_open = standing.as_ref().is_some_and(|standing| standing.status.is_open());
         let verdict = match self.agent.verify(id, now()) {
+            _ if !is_open => Value::Null,
             Ok(verified) => json!({
                 "verified": true,
                 "signs": verified.requests().len(),
@@ -448,6 +447,7 @@ impl Actor {
         let mut value = self.glance(case);
         let missing: Vec<Value> = standing
             .iter()
+            .filter(|_| is_open)
             .flat_map(Standing::missing)
             .map(|(transaction, missing)| self.missing(transaction, missing))
             .collect();
@@ -458,7 +458,9 @@ impl Actor {
         value["offer"] = json!(case.offer().map(|offered| offered.hash.to_string()));
         value["head"] = json!(hex::encode(case.checkpoint().head));
         value["verdict"] = verdict;
-        value["approvals"] = case.approvals().iter().map(|approval| self.name_of(&approval.owner)).collect();
+        let mut seen = BTreeSet::new();
+        let owners = case.approvals().iter().map(|approval| &approval.owner).filter(|owner| seen.insert(*owner));
+        value["approvals"] = owners.map(|owner| self.name_of(owner)).collect();
         value["declines"] = case
             .declines()
             .iter()

@@ -295,6 +295,9 @@ impl Answer {
 /// # Errors
 /// Where none or several are meant.
 pub fn resolve_case(reference: &str, known: impl Iterator<Item = CaseId>) -> Result<CaseId, String> {
+    if reference.is_empty() {
+        return Err("no case is named; write its id, or enough of its beginning or end; `list` shows them".to_owned());
+    }
     let matching: Vec<CaseId> = known
         .filter(|id| {
             let text = id.to_string();
@@ -302,7 +305,7 @@ pub fn resolve_case(reference: &str, known: impl Iterator<Item = CaseId>) -> Res
         })
         .collect();
     match matching.as_slice() {
-        [one] if !reference.is_empty() => Ok(*one),
+        [one] => Ok(*one),
         [] => Err(format!("no case is called {reference}; `list` shows those that are known")),
         _ => Err(format!("{reference} means {} cases; write more of the id", matching.len())),
     }

@@ -51,6 +51,12 @@ pub enum FolderError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// There is no such folder.
+    #[error("there is no data folder {path}; name the owner's with --data, or make one with `signer-agent init`")]
+    NoFolder {
+        /// Which.
+        path: PathBuf,
+    },
     /// Something has not been done yet.
     #[error("{path} is missing; run `signer-agent {command}` first")]
     Missing {
@@ -139,6 +145,18 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let failed = |error| FolderError::Io { path: path.to_owned(), error };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        Self::existing(path)
+    }
+
+    /// Opens a folder that is there.
+    ///
+    /// # Errors
+    /// Where it is not, or others may enter it.
+    pub fn existing(path: &Path) -> Result<Self, FolderError> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => FolderError::NoFolder { path: path.to_owned() },
+            _ => FolderError::Io { path: path.to_owned(), error },
+        };
         let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(FolderError::TooOpen { path: path.to_owned(), mode });
@@ -292,6 +310,11 @@ impl Folder {
     /// See [`FolderError`].
     pub fn enrolment(&self) -> Result<Enrolment, FolderError> {
         self.read_json(&self.0.join("enrolment.json"), "enroll")
+    }
+
+    /// Whether the owner was enrolled from this folder.
+    pub fn is_enrolled(&self) -> bool {
+        self.0.join("enrolment.json").exists()
     }
 
     /// Keeps what enrolment leaves behind.

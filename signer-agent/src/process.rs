@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use anyhow::Context as _;
 use canton_client::{
     access::{Access, AccessError},
     ledger::Ledger,
@@ -10,7 +11,7 @@ use canton_client::{
 };
 use canton_topology::{
     hash::TransactionHash,
-    id::{Fingerprint, Namespace, ParticipantId, PhysicalSynchronizerId},
+    id::{Fingerprint, Namespace, ParticipantId, PhysicalSynchronizerId, SynchronizerId},
     judge::{Verdict, Verifier, replay},
     snapshot::{self, Item},
     state::{State, StaticParameters},
@@ -437,7 +438,14 @@ fn ledger(address: &str, access: &Access) -> Result<Ledger, AccessError> {
 /// Who a participant is, for the owner's card.
 ///
 /// # Errors
-/// Where it cannot be asked.
-pub async fn participant_id(address: &str, access: &Access) -> anyhow::Result<ParticipantId> {
-    Ok(participant(address, access)?.id().await?)
+/// Where it cannot be asked, and where it is not connected to the synchronizer that the keys are to be pinned to.
+pub async fn connected_participant(
+    address: &str,
+    access: &Access,
+    synchronizer: &SynchronizerId,
+) -> anyhow::Result<ParticipantId> {
+    let node = participant(address, access)?;
+    let id = node.id().await?;
+    node.synchronizer(synchronizer).await.with_context(|| format!("--synchronizer {synchronizer}"))?;
+    Ok(id)
 }

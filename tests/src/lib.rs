@@ -1,4 +1,5 @@
 //! What the whole-system tests share.
 
 pub mod conformance;
+pub mod naive_count;
 pub mod recorded;

@@ -1,7 +1,10 @@
-//! The pure cores in thousands of orders: late, repeated and lost messages, a coordinator that dies at any moment.
+//! The pure cores in thousands of orders: late, repeated and lost messages, a coordinator and agents that die at any
+//! moment, owners who say no and think again, proposers who take a change back.
 //!
-//! What counts as a failure: a case that all owners want and that does not become effective; an agent that meets a history
-//! which contradicts what it saw; a coordinator that is another one after a crash; a journal with two hashes in a slot.
+//! What counts as a failure: a case that all owners want in the end and that does not become effective; one that was taken
+//! back and is anything but withdrawn, or effective because it was too late; a signature for it by an agent that knew; an
+//! agent that meets a history which contradicts what it saw; a coordinator that is another one after a crash; a journal
+//! with two hashes in a slot.
 #![allow(clippy::unwrap_used)]
 
 mod world;
@@ -15,30 +18,47 @@ use world::World;
 
 const OWNERS: usize = 3;
 
-/// Lets things happen in a random order for a while.
-fn disturb(world: &mut World, case: &CaseId, random: &mut rand_chacha::ChaCha8Rng) {
+/// Lets things happen in a random order for a while; whether the proposer took the case back is what comes out.
+fn disturb(world: &mut World, case: &CaseId, proposer: Option<usize>, random: &mut rand_chacha::ChaCha8Rng) -> bool {
+    let mut is_withdrawn = false;
     for _ in 0..random.gen_range(0..60) {
         let owner = random.gen_range(0..OWNERS);
-        match random.gen_range(0..8) {
-            0 | 1 => {
+        match random.gen_range(0..24) {
+            0..=5 => {
                 world.deliver(owner);
             }
-            2 => world.show_owner(owner),
-            3 => {
-                // Sent twice, as after a lost answer.
+            6..=8 => world.show_owner(owner),
+            9..=11 => {
                 if let Ok(statement) = world.approve(owner, case) {
-                    world.post(statement.clone()).unwrap();
-                    world.post(statement).unwrap();
+                    assert!(proposer != Some(owner) || !is_withdrawn, "signed by the agent that took it back");
+                    // Sent twice, as after a lost answer; or kept, and not sent yet.
+                    for _ in 0..random.gen_range(0..3) {
+                        world.post(statement.clone()).unwrap();
+                    }
                 }
             }
-            4 => world.show_coordinator(),
-            5 => {
+            12..=14 => world.show_coordinator(),
+            15..=17 => {
                 world.submit();
             }
-            6 => world.crash_coordinator(),
+            18..=19 => world.crash_coordinator(),
+            20 => world.crash_agent(owner),
+            21 => world.post_waiting(owner),
+            22 => {
+                if world.decline(owner, case).is_ok() && random.gen_bool(0.5) {
+                    world.post_waiting(owner);
+                }
+            }
             _ => world.tick(11_000_000),
         }
+        if let Some(owner) = proposer.filter(|_| !is_withdrawn && random.gen_ratio(1, 40)) {
+            is_withdrawn = world.withdraw(owner, case).is_ok();
+        }
     }
+    for owner in 0..OWNERS {
+        world.post_waiting(owner);
+    }
+    is_withdrawn
 }
 
 fn live_through(seed: u64) {
@@ -46,7 +66,7 @@ fn live_through(seed: u64) {
     let mut world = World::new(seed, OWNERS as u8);
     let founding = world.founding(OWNERS, 2);
     let first = world.propose(0, founding).unwrap();
-    disturb(&mut world, &first, &mut random);
+    disturb(&mut world, &first, None, &mut random);
     world.settle(&first);
     assert_effective(&mut world, &first, seed);
 
@@ -55,11 +75,20 @@ fn live_through(seed: u64) {
     let party = PartyChange { confirmation_threshold: Some(2), ..world.party_change(OWNERS) };
     let raise = world.membership(Some(owners), Some(party));
     world.show_coordinator();
-    let second = world.propose(random.gen_range(0..OWNERS), raise).unwrap();
-    disturb(&mut world, &second, &mut random);
+    let proposer = random.gen_range(0..OWNERS);
+    let second = world.propose(proposer, raise).unwrap();
+    let is_withdrawn = disturb(&mut world, &second, Some(proposer), &mut random);
     world.settle(&second);
-    assert_effective(&mut world, &second, seed);
-    assert_eq!(world.network.definition(&world.namespace(OWNERS)).unwrap().threshold, 3, "seed {seed}");
+    if is_withdrawn {
+        let status = world.coordinator.standing(&second, world.at()).unwrap().status;
+        assert!(matches!(status, Status::Withdrawn | Status::Effective { .. }), "seed {seed}: {status:?}");
+        for owner in 0..OWNERS {
+            assert!(world.approve(owner, &second).is_err(), "seed {seed}: signed although it was taken back");
+        }
+    } else {
+        assert_effective(&mut world, &second, seed);
+        assert_eq!(world.network.definition(&world.namespace(OWNERS)).unwrap().threshold, 3, "seed {seed}");
+    }
 
     for owner in &world.owners {
         for (slot, entries) in owner.journal.entries().unwrap() {

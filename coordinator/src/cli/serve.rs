@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::{End, Environment, Outcome, print};
 use crate::{
     config::Config,
-    run::{Options, run},
+    run::{Options, RunError, run},
     tls::accept::Bounds,
 };
 
@@ -27,8 +27,12 @@ pub fn serve(path: &Path, environment: &Environment, json: bool) -> Outcome {
                 _ = interrupt.recv() => {}
             }
         };
-        run(options, |address| announce(address, json), stop).await?;
-        Ok(End::Done)
+        let ran = run(options, |address| announce(address, json), stop).await;
+        match ran {
+            // The only one that the file alone explains.
+            Err(error @ RunError::Participant(_)) => Err(error).with_context(|| path.display().to_string()),
+            ran => Ok(ran.map(|()| End::Done)?),
+        }
     })
 }
 

@@ -6,7 +6,6 @@
 //! at exactly the one with which Canton's rule is met, and the sandbox's synchronizer must take it then.
 
 mod backend;
-mod count;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,6 +47,7 @@ use protocol::{
 use rand::{SeedableRng as _, seq::SliceRandom as _};
 use serde::Serialize;
 use signer_agent::agent::{Agent, AgentError, Custody};
+use tests::naive_count::History;
 
 use crate::print;
 
@@ -214,6 +214,8 @@ struct World {
     cases: u128,
     now: i64,
     verifier: Verifier,
+    /// What "exactly" is, counted by somebody else.
+    history: History,
     _folder: tempfile::TempDir,
 }
 
@@ -269,6 +271,7 @@ impl World {
             cases: u128::from(seed) << 64,
             now: 1,
             verifier: Verifier::default(),
+            history: History::default(),
             _folder: folder,
         })
     }
@@ -276,7 +279,7 @@ impl World {
     /// One transaction from its intent to the synchronizer.
     async fn replay(&mut self, transaction: &Transaction, signatures: &[Signature]) -> Result<Step> {
         let state = self.topology().await?;
-        let expected = count::Rule::of(transaction, &state);
+        let expected = self.history.rule(transaction);
         let id = self.propose(transaction, &state)?;
         let mut order: Vec<&Signature> = signatures.iter().collect();
         order.shuffle(&mut self.random);
@@ -296,6 +299,7 @@ impl World {
         }
         let standing = self.coordinator.standing(&id, Timestamp(self.now)).context("the case is gone")?;
         right &= matches!(standing.status, Status::Effective { .. });
+        self.history.happened(transaction);
         Ok(Step {
             transaction: transaction.hash(),
             kind: transaction.mapping().code().name(),

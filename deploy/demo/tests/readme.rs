@@ -52,8 +52,10 @@ fn a_newcomer_who_copies_the_commands_gets_a_party() {
     let path = format!("{}:{}", programs_at.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash")
         .args(["-eu", "-c"])
-        // Whatever the walk left running ends with it: the shell leads a group of its own.
-        .arg(format!("trap 'kill $(jobs -p)' EXIT\n{commands}\nwait_for_nothing=1\n"))
+        // A sandbox of an earlier walk is gone, and so must its addresses be.
+        .arg(format!(
+            "trap '[ $? = 0 ] || kill $(jobs -p)' EXIT\necho 'NODE1=http://127.0.0.1:1' > sandbox.env\n{commands}\n"
+        ))
         .env("PATH", path)
         .current_dir(&walk)
         .process_group(0)
@@ -77,6 +79,21 @@ fn a_newcomer_who_copies_the_commands_gets_a_party() {
     let text = String::from_utf8_lossy(&output.stdout);
     std::io::stderr().write_all(&output.stderr).unwrap();
     assert!(output.status.success(), "{text}");
-    let last = text.rfind("status: effective");
-    assert!(last.is_some(), "{text}");
+    assert!(text.contains("status: effective"), "{text}");
+    // Its last step stopped everything.
+    let walk = walk.to_str().unwrap();
+    let started_here = |pid: &Path| fs::read_link(pid.join("cwd")).is_ok_and(|cwd| cwd.to_str() == Some(walk));
+    let left = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()).filter(|pid| started_here(pid));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new(), "processes of the walk run on");
+}
+
+#[test]
+fn the_walk_stops_waiting_for_what_has_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = commands();
+    let waits = &commands[..commands.find("\n}\n").unwrap() + 3];
+    let script = format!("{waits}\ntrue &\nDEAD=$!\nwait\nwaits $DEAD false");
+    let output = Command::new("bash").args(["-eu", "-c", &script]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("in vain: false"));
 }

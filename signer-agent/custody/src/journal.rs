@@ -3,7 +3,11 @@
 //! One row for each (key, synchronizer, unique key, serial): every transaction that was signed for that slot. A second
 //! transaction never enters silently; a human may release the first one by its hash, and the row says so.
 
-use std::path::Path;
+use std::{
+    fs::{OpenOptions, Permissions},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
 
 use canton_topology::{
     Timestamp,
@@ -12,7 +16,7 @@ use canton_topology::{
     signature::Signature,
     transaction::Serial,
 };
-use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::FileBackend};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -78,6 +82,12 @@ pub enum JournalError {
         /// Which row.
         row: String,
     },
+    /// Another process holds it.
+    #[error("an agent already runs in this data folder: it holds {path}")]
+    InUse {
+        /// The journal's file.
+        path: PathBuf,
+    },
     /// The file does not work.
     #[error("journal: {0}")]
     Store(String),
@@ -113,7 +123,16 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let database = Database::create(path)?;
+        let failed = |error: std::io::Error| JournalError::Store(format!("{}: {error}", path.display()));
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+        let opened = FileBackend::new(file).and_then(|backend| Database::builder().create_with_backend(backend));
+        let database = opened.map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => JournalError::InUse { path: path.to_owned() },
+            other => other.into(),
+        })?;
         let write = database.begin_write()?;
         write.open_table(SLOTS)?;
         write.open_table(HEADS)?;

@@ -151,3 +151,29 @@ fn a_row_with_one_flipped_bit_is_noticed_and_nothing_is_signed() {
     let refused = Journal::open(&path).and_then(|journal| journal.reserve(&slot, hash(2), None, NOW).map(|_| ()));
     assert!(matches!(refused, Err(JournalError::Damaged { .. } | JournalError::Store(_))), "{refused:?}");
 }
+
+#[test]
+fn one_process_holds_a_journal_at_a_time_and_the_other_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let first = Journal::open(&path).unwrap();
+
+    let refused = Journal::open(&path).err().unwrap();
+
+    assert!(matches!(&refused, JournalError::InUse { path: held } if *held == path), "{refused}");
+    drop(first);
+    Journal::open(&path).unwrap();
+}
+
+#[test]
+fn nobody_else_may_read_a_journal() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    drop(Journal::open(&path).unwrap());
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Journal::open(&path).unwrap());
+    assert_eq!(mode(), 0o600, "one of an earlier release");
+}

@@ -16,7 +16,10 @@ use self::change_set::scope;
 
 /// One owner's signer agent.
 #[derive(Parser)]
-#[command(version, after_help = "Example: signer-agent --data alice list")]
+#[command(
+    version,
+    after_help = "Example: signer-agent --data alice list\n\nExit codes: 0 done, 1 error, 2 not yet (nothing is lost; look again in a moment)."
+)]
 pub struct Arguments {
     /// The owner's data folder.
     #[arg(long, default_value = "signer-agent-data", global = true)]
@@ -35,7 +38,7 @@ pub struct Arguments {
 pub enum Command {
     /// Makes keys and a configuration.
     #[command(
-        after_help = "Example: signer-agent --data alice init --name alice --synchronizer sync::1220… \\\n           --participant http://127.0.0.1:5002"
+        after_help = "Example: signer-agent --data alice init --name alice \\\n  --synchronizer sync::1220… --participant http://127.0.0.1:5002"
     )]
     Init(Init),
     /// Enrolls at a coordinator with the one string of its invitation.
@@ -304,7 +307,7 @@ pub struct Why {
 pub enum Propose {
     /// A new decentralized party, in one call.
     #[command(
-        after_help = "Example: signer-agent --data alice propose create-party treasury --owner me --owner bob --owner carol \\\n           --threshold 2 --host me --host bob --host carol --confirmations 2 --key me --key bob --key-threshold 2"
+        after_help = "Example: signer-agent --data alice propose create-party treasury \\\n  --owner me --owner bob --owner carol --threshold 2 \\\n  --host me --host bob --host carol --confirmations 2 \\\n  --key me --key bob --key-threshold 2"
     )]
     CreateParty(CreateParty),
     /// One more owner.

@@ -11,6 +11,7 @@ mod inspect;
 mod print;
 mod propose;
 mod setup;
+mod show;
 mod talk;
 mod workflow;
 
@@ -107,7 +108,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
     if let Command::Audit(audit) = &command {
         return audit::run(audit, form);
     }
-    let folder = Folder::open(&data)?;
+    // Only `init` makes a folder: a misspelt one is a mistake.
+    let folder = if let Command::Init(_) = command { Folder::open(&data)? } else { Folder::existing(&data)? };
     match command {
         Command::Init(init) => setup::init(&folder, &init, form).await,
         Command::Enroll(enroll) => setup::enroll(&folder, &enroll, form).await,

@@ -46,7 +46,8 @@ pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tree(value: &Value, depth: usize) {
+/// Every field of a value, indented.
+pub(super) fn tree(value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) => {
@@ -77,7 +78,8 @@ fn branch(head: &str, value: &Value, depth: usize) {
     }
 }
 
-fn leaf(value: &Value) -> String {
+/// One value in words.
+pub(super) fn leaf(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Bool(true) => "yes".to_owned(),

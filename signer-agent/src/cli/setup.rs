@@ -38,8 +38,8 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     if !is_plain_name(&init.name) {
         bail!("--name {:?}: use 1 to 64 letters, digits, '-', '_' or '.'", init.name);
     }
-    if folder.keys().exists() {
-        bail!("{} exists: this folder has an owner already; use another --data", folder.keys().display());
+    if folder.is_enrolled() {
+        bail!("this folder has an owner who is enrolled already; use another --data");
     }
     // The agent may be started from anywhere.
     let here = std::env::current_dir()?;
@@ -59,11 +59,17 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         (Some(_), None) => access.clone(),
         (None, _) => Access::default(),
     };
-    let host = process::participant_id(&init.participant, &access)
+    let host = process::connected_participant(&init.participant, &access, &init.synchronizer)
         .await
         .with_context(|| format!("--participant {}", init.participant))?;
-    let passphrase = passphrase(&init.passphrase, true)?;
-    let keys = EncryptedFile::create(&folder.keys(), &passphrase)?;
+    // Keys that stand there are the owner's, whose enrolment failed: they are taken again, never replaced.
+    let is_again = folder.keys().exists();
+    let passphrase = passphrase(&init.passphrase, !is_again)?;
+    let keys = if is_again {
+        EncryptedFile::open(&folder.keys(), &passphrase)?
+    } else {
+        EncryptedFile::create(&folder.keys(), &passphrase)?
+    };
     let card = Card {
         name: init.name.clone(),
         namespace_key: keys.namespace_key().clone(),

@@ -8,7 +8,7 @@ use super::{
     End, Failed,
     arguments::{Approve, Command},
     print::{self, Form},
-    propose,
+    propose, show,
 };
 use crate::{
     control::{self, Answer, Request},
@@ -50,9 +50,10 @@ pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End>
     match answer {
         Answer::Done { value } => {
             if is_show && *form == Form::Words {
-                print::differences(&value);
+                show::case(&value);
+            } else {
+                print::value("done", &value, form)?;
             }
-            print::value("done", &value, form)?;
             Ok(End::Done)
         }
         Answer::NotYet { reason } => {
@@ -95,6 +96,9 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
         Some(reason) if value["verdict"]["name"] == "NotYet" => print::line(reason),
         Some(reason) => bail!("{reason}"),
         None => {}
+    }
+    if value["verdict"].is_null() {
+        bail!("the case is {}: there is nothing to sign any more", value["status"].as_str().unwrap_or_default());
     }
     let Some(offer) = value["offer"].as_str() else { return Ok(None) };
     eprint!("Sign this? Type yes: ");

@@ -10,10 +10,62 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// The seconds of the years 1 to 9999, beyond which a moment is shown by its numbers.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
-/// A text with everything that could mislead a reader written out: control characters, quotation marks, anything
-/// beyond ASCII.
+/// A text with everything that could mislead a reader written out: control characters, characters that are not seen or
+/// turn the direction of writing, forms that pass for ASCII, and the backslash itself. Letters of every language stay.
 pub fn escaped(text: &str) -> String {
-    text.chars().flat_map(char::escape_default).collect()
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if misleads(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn misleads(character: char) -> bool {
+    let is_space = character.is_whitespace() && character != ' ';
+    is_space || character.is_control() || character == '\\' || is_unseen(character) || passes_for_ascii(character)
+}
+
+/// Format characters (Unicode's category Cf, every mark of direction among them), variation selectors, letters without a
+/// form of their own, private use.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        u32::from(character),
+        0xad | 0x34f
+            | 0x600..=0x605
+            | 0x61c
+            | 0x6dd
+            | 0x70f
+            | 0x890..=0x891
+            | 0x8e2
+            | 0x115f..=0x1160
+            | 0x17b4..=0x17b5
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x2028..=0x202e
+            | 0x2060..=0x206f
+            | 0x2800
+            | 0x3164
+            | 0xe000..=0xf8ff
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xffa0
+            | 0xfff0..=0xfffb
+            | 0x110bd
+            | 0x110cd
+            | 0x13430..=0x1343f
+            | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a
+            | 0xe0000..=0x10_ffff
+    )
+}
+
+/// Full-width and mathematical forms of letters and digits.
+fn passes_for_ascii(character: char) -> bool {
+    matches!(u32::from(character), 0xff01..=0xff5e | 0x1d400..=0x1d7ff)
 }
 
 /// A moment in UTC, such as `2026-07-22T08:15:00.000000Z`.
@@ -110,6 +162,20 @@ mod tests {
 
     #[test]
     fn a_text_cannot_mislead() {
-        assert_eq!(escaped("a\u{202e}b\n\"c\""), "a\\u{202e}b\\n\\\"c\\\"");
+        assert_eq!(escaped("a\u{202e}b\n\\c"), "a\\u{202e}b\\n\\\\c");
+        for hostile in
+            ["\u{2066}", "\u{200b}", "\u{feff}", "\u{ad}", "\u{a0}", "\u{3164}", "\u{e0041}", "\u{1d41a}", "\u{9b}"]
+        {
+            assert!(escaped(hostile).is_ascii(), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn people_may_write_in_their_own_language() {
+        for text in
+            ["Zürich: \"erst nach der Prüfung\"", "он сказал 'нет'", "監査の前は不可", "לא לפני הביקורת", "ไม่ได้"]
+        {
+            assert_eq!(escaped(text), text);
+        }
     }
 }
