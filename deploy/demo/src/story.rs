@@ -45,6 +45,7 @@ pub async fn run(arguments: &StoryArguments) -> Result<()> {
     withdrawn_but_alive(&mut cast, &mut telling, &party).await?;
     tampered(&mut cast, &mut telling, &party).await?;
     killed(&mut cast, &mut telling, &party).await?;
+    removed(&mut cast, &mut telling, &party).await?;
     if let Some(path) = &arguments.export {
         std::fs::write(path, cast.network().export()).with_context(|| format!("cannot write {}", path.display()))?;
         telling.event("exported", &format!("the final topology is in {}", path.display()));
@@ -171,6 +172,31 @@ async fn killed(cast: &mut Cast, telling: &mut Telling, party: &PartyId) -> Resu
     }
     cast.until(&case, "effective", telling).await?;
     telling.event("seen", "the synchronizer has the new thresholds; not one signature was lost");
+    Ok(())
+}
+
+/// An owner who is gone loses host, key and seat without a word of her own, one stage after the other.
+async fn removed(cast: &mut Cast, telling: &mut Telling, party: &PartyId) -> Result<()> {
+    telling.chapter("Carol cannot be reached any more; the others take host, key and seat from her, in stages");
+    let words = format!(
+        "propose change {party} --remove-host carol --confirmations 2 --remove-key carol --keys 2 --remove-owner carol \
+         --owners 2"
+    );
+    let proposed = cast.ask("alice", &words).await?;
+    let case = text(&proposed, "case")?;
+    ensure!(proposed["stages"] == 2, "{} stages", proposed["stages"]);
+    for stage in ["stage 1 of 2", "stage 2 of 2"] {
+        for owner in ["alice", "bob", "dora"] {
+            cast.at_stage(owner, &case, stage).await?;
+            cast.approve(owner, &case, telling).await?;
+        }
+        telling.event("stage", &format!("{stage} has all signatures that it needs"));
+    }
+    let shown = cast.until(&case, "effective", telling).await?;
+    ensure!(shown["stage"] == "stage 2 of 2", "it ended at {}", shown["stage"]);
+    let (owners, threshold) = definition(cast, party.namespace())?;
+    ensure!((owners, threshold) == (3, 2), "the namespace has {owners} owners and threshold {threshold}");
+    telling.event("seen", "the synchronizer has 3 owners, threshold 2; carol hosts and signs for nothing any more");
     Ok(())
 }
 

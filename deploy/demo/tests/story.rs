@@ -26,7 +26,7 @@ fn the_story_is_seen_to_its_end_and_leaves_a_topology_that_canton_would_accept()
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
 
     let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for kind in ["effective", "declined", "live", "voided", "refused", "killed", "exported"] {
+    for kind in ["effective", "declined", "live", "voided", "refused", "killed", "stage", "exported"] {
         assert!(events.iter().any(|event| event["event"] == kind), "no event {kind} in {text}");
     }
     assert_eq!(events.last().unwrap()["report"]["seen"], "everything");

@@ -11,6 +11,7 @@ mod dangers;
 mod delegation;
 mod encoding;
 mod life;
+mod lifecycle;
 mod membership;
 mod plan;
 mod reach;
