@@ -267,7 +267,7 @@ fn a_host_leaves_alone_where_those_who_stay_are_enough() {
 }
 
 /// Which of the four owners is named, bit by bit.
-fn chosen<'a>(world: &'a World, bits: u8) -> impl Iterator<Item = &'a crate::world::Owner> {
+fn chosen(world: &World, bits: u8) -> impl Iterator<Item = &crate::world::Owner> {
     world.owners.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1).map(|(_, owner)| owner)
 }
 

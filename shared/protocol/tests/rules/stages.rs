@@ -162,6 +162,27 @@ fn a_case_withdrawn_between_two_stages_ends_and_nothing_of_it_is_alive() {
 }
 
 #[test]
+fn a_case_withdrawn_between_two_stages_that_goes_on_all_the_same_is_an_alarm() {
+    let mut world = World::with_party();
+    let owners = OwnersChange { threshold: Some(3), ..world.owners_change() };
+    let party = PartyChange { confirmation_threshold: Some(3), ..world.party_change() };
+    let mut case = world.offered("alice", world.membership(Some(owners), Some(party)));
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    world.must_submit(&case);
+    world.must_report(&mut case, OutcomeResult::Effective { at: world.now });
+    world.must_offer_next(&mut case);
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    let ready = case.clone();
+    world.must_withdraw("alice", &mut case);
+    world.must_submit(&ready);
+    assert_eq!(world.standing(&case).effective_after, Some(Status::Withdrawn));
+}
+
+#[test]
 fn a_stage_that_means_nothing_any_more_is_said_with_its_reason() {
     let mut world = World::with_party();
     let mut case = world.offered("alice", world.replace_carol(Order::Staged));
