@@ -35,7 +35,7 @@ use crate::{
     agent::{Agent, AgentError, Custody, Received},
     control::{Answer, Request, parse_offer, resolve_case},
     folder::Folder,
-    wanted,
+    submit, wanted,
 };
 
 /// What the thread is told.
@@ -163,6 +163,16 @@ impl Actor {
         self.agent.approve(id, permission, &mut custody, &now)
     }
 
+    /// Hands the complete set to the owner's own participant.
+    fn submit(&self, id: &CaseId) -> Result<Value, Answer> {
+        let transactions = submit::complete(&self.agent, id, now())?;
+        let none = || Answer::failed("Participant", "no participant is configured; ask an owner who has one");
+        let (node, _) = self.participant.as_ref().ok_or_else(none)?;
+        submit::heard(self.runtime.block_on(node.add(&self.agent.me().synchronizer, &transactions)))?;
+        let hashes: Vec<String> = transactions.iter().map(|one| one.transaction.hash().to_string()).collect();
+        Ok(json!({ "case": id.to_string(), "submitted": hashes }))
+    }
+
     fn case(&self, reference: &str) -> Result<CaseId, Answer> {
         resolve_case(reference, self.agent.cases().map(Case::id))
             .map_err(|reason| Answer::failed("UnknownCase", reason))
@@ -202,6 +212,10 @@ impl Actor {
                 let permission = Permission::Human { shown, release: *release };
                 let statement = self.approve(&id, permission).map_err(failure)?;
                 Ok((Answer::Done { value: json!({ "case": id.to_string(), "approved": offer }) }, Some(statement)))
+            }
+            Request::Submit { case } => {
+                let id = self.case(case)?;
+                done(self.submit(&id)?)
             }
             Request::Decline { case, reason } => {
                 let id = self.case(case)?;

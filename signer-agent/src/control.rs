@@ -64,6 +64,11 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// What is complete goes to the agent's own participant.
+    Submit {
+        /// Which case.
+        case: CaseRef,
+    },
     /// What is alive of a case is to die.
     Void {
         /// Which case.

@@ -7,4 +7,5 @@ pub mod control;
 pub mod coordinator_link;
 pub mod folder;
 pub mod process;
+pub mod submit;
 pub mod wanted;

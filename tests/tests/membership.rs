@@ -11,6 +11,7 @@ use protocol::{
     intent::{CaseId, Change, Delegate, Host, LeaveHost, OwnersChange, PartyChange, RotateOwnerKey, Scope},
     life::Status,
 };
+use signer_agent::{control::Answer, submit::complete};
 use world::World;
 
 /// Three owners with a 2-of-3 party, and a fourth who has none.
@@ -224,6 +225,37 @@ fn a_stage_that_another_case_makes_stale_is_offered_again() {
     must_be_effective(&mut world, &slow);
     assert_eq!(world.coordinator.case(&slow).unwrap().offers().len(), 4);
     assert_eq!(world.network.definition(&world.namespace(3)).unwrap().threshold, 1, "what the other case wanted");
+}
+
+#[test]
+fn any_agent_can_hand_over_what_is_complete_where_the_coordinator_does_not() {
+    let mut world = with_party();
+    let lost = OwnersChange { remove: vec![owner(&world, 2)], ..world.owners_change(3) };
+    let change = world.membership(Some(lost), None);
+    let case = world.propose(0, change).unwrap();
+    let signs = |world: &mut World, index: usize| {
+        world.show_owner(index);
+        while world.deliver(index) {}
+        let statement = world.approve(index, &case).unwrap();
+        world.post(statement).unwrap();
+    };
+    signs(&mut world, 0);
+    while world.deliver(0) {}
+    let early = complete(&world.owners[0].agent, &case, world.at()).unwrap_err();
+    assert!(matches!(early, Answer::NotYet { .. }), "{early:?}");
+    signs(&mut world, 1);
+    // The coordinator has all signatures, and does nothing with them.
+    world.submissions.clear();
+    while world.deliver(0) {}
+
+    let transactions = complete(&world.owners[0].agent, &case, world.at()).unwrap();
+
+    world.hand_over(&transactions);
+    world.show_coordinator();
+    must_be_effective(&mut world, &case);
+    world.show_owner(0);
+    let late = complete(&world.owners[0].agent, &case, world.at()).unwrap_err();
+    assert!(matches!(late, Answer::Failed { .. }), "{late:?}");
 }
 
 #[test]

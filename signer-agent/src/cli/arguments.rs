@@ -65,6 +65,9 @@ pub enum Command {
     /// Signs what a case offers, after showing it.
     #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
     Approve(Approve),
+    /// Hands what is complete to the own participant, where the coordinator does not.
+    #[command(after_help = "Example: signer-agent --data bob submit 0198f0c1")]
+    Submit(Case),
     /// Says no, with a reason.
     #[command(after_help = "Example: signer-agent --data carol decline 0198f0c1 --reason 'not before the audit'")]
     Decline(Reasoned),

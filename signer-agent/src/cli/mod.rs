@@ -95,6 +95,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         | Command::Show(_)
         | Command::Propose(_)
         | Command::Approve(_)
+        | Command::Submit(_)
         | Command::Decline(_)
         | Command::Withdraw(_)
         | Command::Void(_) => talk::run(&folder, &command, form).await,

@@ -20,6 +20,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         Command::Status => Request::Status,
         Command::List => Request::List,
         Command::Show(case) => Request::Show { case: case.case.clone() },
+        Command::Submit(case) => Request::Submit { case: case.case.clone() },
         Command::Propose(wanted) => propose::request(wanted)?,
         Command::Approve(approve) => match self::approve(folder, approve, form).await? {
             Some(request) => request,

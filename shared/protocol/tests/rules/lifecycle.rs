@@ -132,11 +132,14 @@ fn no_kind_passes_the_frame_of_another() {
 
 #[test]
 fn a_set_of_thresholds_in_stages_is_for_humans_and_one_alone_for_a_rule() {
-    let world = World::with_party();
-    let owners = || OwnersChange { threshold: Some(3), ..world.owners_change() };
-    let party = protocol::intent::PartyChange { confirmation_threshold: Some(3), ..world.party_change() };
-    let both = world.offered("alice", world.membership(Some(owners()), Some(party.clone())));
-    assert_eq!(world.must_verify("bob", &both).class(), DifferenceClass::Other);
+    let mut world = World::with_party();
+    world.must_change(world.add_dave(), &["alice", "bob", "dave"]);
+    world.must_change(world.thresholds(Some(2), Some(1), None), &["alice", "bob", "carol"]);
+    let owners = OwnersChange { threshold: Some(3), ..world.owners_change() };
+    let party = protocol::intent::PartyChange { confirmation_threshold: Some(2), ..world.party_change() };
+    let both = world.offered("alice", world.membership(Some(owners), Some(party.clone())));
+    let verified = world.must_verify("bob", &both);
+    assert_eq!((verified.dangers(), verified.class()), (&[][..], DifferenceClass::Other));
     let one = world.offered("alice", world.membership(None, Some(party)));
     assert_eq!(world.must_verify("bob", &one).class(), DifferenceClass::ThresholdRaise);
     assert_eq!(world.standing(&one).status, Status::Collecting);
