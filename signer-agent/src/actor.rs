@@ -263,7 +263,7 @@ impl Actor {
         if let Change::Membership(change) = &intent.change
             && let Some(already) = done_already(change, state).first()
         {
-            return Err(Answer::failed("Propose", format!("{already} already; leave that out, or look at the name")));
+            return Err(Answer::failed("Propose", format!("{already} as it is; leave that out, or look at the name")));
         }
         let live = self.agent.signed_elsewhere(&intent.case);
         let mut dangers = dangers_of_plan(&plan, state, &live);

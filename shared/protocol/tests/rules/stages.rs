@@ -144,6 +144,27 @@ fn a_sleeper_that_only_a_later_stage_would_wake_is_named_at_the_first_and_at_tha
 }
 
 #[test]
+fn a_sleeper_that_comes_between_two_stages_stops_the_second() {
+    let mut world = World::with_party();
+    let mut case = world.offered("alice", world.replace_carol(Order::Staged));
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    world.must_submit(&case);
+    world.must_offer_next(&mut case);
+    world.must_verify("bob", &case);
+    // Dave, who is no owner yet, and alice have signed something that would be enough the moment he is one.
+    let other = world.offered("carol", world.thresholds(None, None, Some(1)));
+    let transaction = other.offer().unwrap().transactions[0].clone();
+    let signature = |name: &str| world.sign(&world.owner(name).namespace_key().fingerprint(), transaction.hash());
+    let signatures = vec![signature("alice"), signature("dave")];
+    let hash = transaction.hash();
+    world.live = vec![canton_topology::transaction::SignedTransaction::new(transaction, signatures, true)];
+    let danger = Danger::Awakens { transaction: hash, more: 0 };
+    assert_eq!(world.must_refuse("bob", &case), Refusal::Danger { danger });
+}
+
+#[test]
 fn a_case_withdrawn_between_two_stages_ends_and_nothing_of_it_is_alive() {
     let mut world = World::with_party();
     let mut case = world.offered("alice", world.replace_carol(Order::Staged));
