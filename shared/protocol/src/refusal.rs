@@ -206,6 +206,12 @@ pub enum Refusal {
         /// The newest one.
         newest: StatementHash,
     },
+    /// What is wanted was carried out by an earlier offer; whatever happened since, nobody has wanted it again.
+    #[error("the intent was carried out at {at}; whoever wants it again proposes it again", at = moment(*at))]
+    Finished {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Refusal {
@@ -236,6 +242,7 @@ impl Refusal {
             Self::VoidMismatch { .. } => "VoidMismatch",
             Self::Conflict { .. } => "Conflict",
             Self::OtherOffer { .. } => "OtherOffer",
+            Self::Finished { .. } => "Finished",
         }
     }
 }

@@ -7,7 +7,7 @@ use protocol::{
     },
     life::Status,
     plan::plan,
-    verify::{Verification, frame},
+    verify::{Context, Verification, frame, verify},
 };
 
 use crate::world::World;
@@ -127,6 +127,31 @@ fn no_kind_passes_the_frame_of_another() {
             // A set in one offer and raw bytes of it are the same transactions; nothing else is.
             assert!(found.is_err(), "{} passes as {}", intent.change.name(), other.name());
         }
+    }
+}
+
+#[test]
+fn whoever_comes_with_any_stage_of_any_kind_must_be_in_the_book_before_the_first_is_signed() {
+    for (world, change, _) in every_kind() {
+        let case = world.offered("alice", change.clone());
+        let comes = match &change {
+            Change::Membership(_) | Change::Delegate(_) | Change::RotateOwnerKey(_) => "dave",
+            Change::CreateParty(_) | Change::CreatePartyWithKeyMapping(_) | Change::MigrateKeys(_) => "carol",
+            Change::Raw(_) | Change::Void(_) | Change::Revoke(_) | Change::LeaveHost(_) => continue,
+        };
+        let me = world.owner("alice").me(&world.synchronizer);
+        let mut book = world.book_of("alice");
+        let verdict = |book: &protocol::book::Book| {
+            let context = Context { me: &me, book, state: &world.state, live: &[], now: world.now, frozen: false };
+            match verify(&case, &context) {
+                Verification::Verified(_) => "Verified",
+                Verification::Refused(refusal) => refusal.name(),
+                Verification::NotYet(_) => "NotYet",
+            }
+        };
+        assert_ne!(verdict(&book), "UnknownPrincipal", "{}", change.name());
+        assert!(book.remove(comes));
+        assert_eq!(verdict(&book), "UnknownPrincipal", "{}", change.name());
     }
 }
 

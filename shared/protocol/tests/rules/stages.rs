@@ -66,6 +66,35 @@ fn a_case_at_its_end_stays_there_when_somebody_undoes_what_it_did() {
 }
 
 #[test]
+fn a_coordinator_that_offers_again_what_was_carried_out_and_undone_is_refused() {
+    for staged in [true, false] {
+        let mut world = World::with_party();
+        let mut owners = world.owners_change();
+        owners.threshold = Some(3);
+        let party = PartyChange { confirmation_threshold: Some(3), ..world.party_change() };
+        let set = world.membership(Some(owners), Some(party));
+        let mut case = world.offered("alice", if staged { set } else { world.thresholds(Some(3), None, None) });
+        for _ in 0..2 {
+            for name in ["alice", "bob"] {
+                if matches!(world.verify(name, &case), Verification::Verified(_)) {
+                    world.must_approve(name, &mut case);
+                }
+            }
+            world.must_submit(&case);
+            if !world.must_offer_next(&mut case) {
+                break;
+            }
+        }
+        let at = world.now;
+        world.must_change(world.thresholds(Some(2), None, None), &["alice", "bob", "carol"]);
+        // The intent would mean something again, and its deadline is far.
+        let again = plan(case.intent(), &world.state).unwrap();
+        world.offer(&mut case, &again.transactions, again.base);
+        assert_eq!(world.must_refuse("bob", &case), Refusal::Finished { at });
+    }
+}
+
+#[test]
 fn a_stage_that_somebody_else_carried_out_is_not_asked_for() {
     let mut world = World::with_party();
     let mut case = world.offered("alice", world.replace_carol(Order::Staged));
