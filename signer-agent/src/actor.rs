@@ -34,6 +34,7 @@ use protocol::{
     refusal::Refusal,
     stage::Stage,
     statement::{Claim, Statement, StatementHash},
+    workflow::membership::done_already,
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::oneshot};
@@ -366,6 +367,11 @@ impl Actor {
             return Err(Answer::NotYet { reason: AgentError::NoTopology.to_string() });
         };
         let plan = protocol::plan::plan(&intent, state).map_err(|error| Answer::failed("Propose", error))?;
+        if let Change::Membership(change) = &intent.change
+            && let Some(already) = done_already(change, state).first()
+        {
+            return Err(Answer::failed("Propose", format!("{already} as it is; leave that out, or look at the name")));
+        }
         let live = self.agent.signed_elsewhere(&intent.case);
         let mut dangers = dangers_of_plan(&plan, state, &live);
         dangers.extend(dangers_of_change(&intent.change));

@@ -3,9 +3,11 @@
 mod host;
 mod membership;
 
+use std::str::FromStr;
+
 use canton_topology::{
     Timestamp,
-    id::{Namespace, ParticipantId, PartyId},
+    id::{Fingerprint, Namespace, ParticipantId, PartyId},
     key::SigningPublicKey,
     mapping::Permission,
 };
@@ -56,9 +58,9 @@ pub fn resolve(wanted: &Wanted, agent: &Agent, folder: &Folder) -> Result<Change
         }),
         Wanted::Revoke { namespace, key } => Change::Revoke(Revoke {
             namespace: names.namespace_or_own(namespace.as_deref())?,
-            key: match key.parse() {
-                Ok(fingerprint) => fingerprint,
-                Err(_) => names.card(key)?.namespace_key.fingerprint(),
+            key: match written_out(key) {
+                Some(fingerprint) => fingerprint,
+                None => names.card(key)?.namespace_key.fingerprint(),
             },
         }),
         Wanted::RotateOwnerKey { of, old, new, keep_old } => Change::RotateOwnerKey(RotateOwnerKey {
@@ -99,16 +101,24 @@ impl Names<'_> {
 
     /// A name of the book, or the namespace itself: who goes need not be known.
     fn owner(&self, name: &str) -> Result<Namespace, String> {
-        match name.parse() {
-            Ok(namespace) => Ok(namespace),
-            Err(_) => Ok(self.card(name)?.owner()),
+        match written_out(name) {
+            Some(namespace) => Ok(namespace),
+            None => Ok(self.card(name)?.owner()),
+        }
+    }
+
+    /// A fingerprint, or the party key of a name of the book.
+    fn party_key_print(&self, flag: &str, name: &str) -> Result<Fingerprint, String> {
+        match written_out(name) {
+            Some(fingerprint) => Ok(fingerprint),
+            None => Ok(self.party_key(flag, name)?.fingerprint()),
         }
     }
 
     /// A name of the book, or the participant's id.
     fn host(&self, flag: &str, name: &str) -> Result<ParticipantId, String> {
-        if let Ok(participant) = name.parse() {
-            return Ok(participant);
+        if name.contains("::") {
+            return name.parse().map_err(|error| format!("{flag} {name}: {error}"));
         }
         let own = self.agent.me().host.as_ref().map(|(id, _)| id.clone());
         let participant = if name == "me" { own } else { self.card(name)?.host };
@@ -133,6 +143,13 @@ impl Names<'_> {
     fn namespace_or_own(&self, text: Option<&str>) -> Result<Namespace, String> {
         text.map_or_else(|| Ok(self.agent.me().owner.clone()), |name| self.owner(name))
     }
+}
+
+/// What is written out in full: Canton takes almost any word for a fingerprint, we take what a key can have for one.
+fn written_out<T: FromStr>(text: &str) -> Option<T> {
+    let is_fingerprint =
+        text.len() == 68 && text.starts_with("1220") && text.bytes().all(|one| one.is_ascii_hexdigit());
+    text.parse().ok().filter(|_| is_fingerprint)
 }
 
 /// The namespace of a party, or the namespace itself.

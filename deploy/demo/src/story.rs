@@ -94,6 +94,7 @@ async fn tell(arguments: &StoryArguments, telling: &mut Telling) -> Result<Told>
     withdrawn_but_alive(&cast, telling, &party).await?;
     tampered(&mut cast, telling, &party).await?;
     killed(&mut cast, telling, &party).await?;
+    removed(&cast, telling, &party).await?;
     let open = left_open(&cast, telling).await?;
     Ok(Told { cast, party, open })
 }
@@ -248,6 +249,32 @@ async fn left_open(cast: &Cast, telling: &mut Telling) -> Result<String> {
     cast.network_has("an open proposal", |head| seen::open_hostings(head, &party) == 1).await?;
     telling.event("seen", "the synchronizer has it as an open proposal of carol's participant");
     Ok(case)
+}
+
+/// An owner who is gone loses host, key and seat without a word of her own, one stage after the other.
+async fn removed(cast: &Cast, telling: &mut Telling, party: &PartyId) -> Result<()> {
+    telling.chapter("Carol cannot be reached any more; the others take host, key and seat from her, in stages");
+    let words = format!(
+        "propose change {party} --remove-host carol --confirmations 2 --remove-key carol --keys 2 --remove-owner carol \
+         --owners 2"
+    );
+    let proposed = cast.ask("alice", &words).await?;
+    let case = text(&proposed, "case")?;
+    ensure!(proposed["stages"] == 2, "{} stages", proposed["stages"]);
+    for stage in ["stage 1 of 2", "stage 2 of 2"] {
+        for owner in ["alice", "bob", "dora"] {
+            cast.at_stage(owner, &case, stage).await?;
+            cast.approve(owner, &case, telling).await?;
+        }
+        telling.event("stage", &format!("{stage} has all signatures that it needs"));
+    }
+    let shown = cast.until(&case, "effective", telling).await?;
+    ensure!(shown["stage"] == "stage 2 of 2", "it ended at {}", shown["stage"]);
+    let seen = Party::on(&cast.network().head(), party)?;
+    ensure!(seen.owners().len() == 3, "the owners are {:?}", seen.definition.owners);
+    has(&seen, Thresholds { owners: 2, confirmations: 2, keys: 2 })?;
+    telling.event("seen", "the synchronizer has 3 owners, threshold 2; carol hosts and signs for nothing any more");
+    Ok(())
 }
 
 fn has(party: &Party, expected: Thresholds) -> Result<()> {

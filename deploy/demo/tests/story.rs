@@ -40,7 +40,7 @@ fn the_story_is_seen_to_its_end_and_leaves_a_topology_that_canton_would_accept()
         };
         events.push(serde_json::from_str(&line.unwrap()).unwrap());
     }
-    for kind in ["effective", "declined", "live", "voided", "refused", "killed", "exported"] {
+    for kind in ["effective", "declined", "live", "voided", "refused", "killed", "stage", "exported"] {
         assert!(events.iter().any(|event| event["event"] == kind), "no event {kind} in {events:#?}");
     }
     assert_eq!(events.last().unwrap()["report"]["seen"], "everything");

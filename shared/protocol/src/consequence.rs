@@ -123,12 +123,12 @@ fn of_party(before: Option<&PartyToParticipant>, after: Option<&PartyToParticipa
         let party = || before.party.clone();
         if let Some((own, _)) = &me.host
             && before.host(own).is_some()
-            && !after.is_some_and(|after| after.host(own).is_some())
+            && after.is_none_or(|after| after.host(own).is_none())
         {
             all.push(Consequence::OwnHostLeaves { party: party() });
         }
         for key in me.keys.iter().filter(|key| has_key(before, key.fingerprint_ref())) {
-            if !after.is_some_and(|after| has_key(after, key.fingerprint_ref())) {
+            if after.is_none_or(|after| !has_key(after, key.fingerprint_ref())) {
                 all.push(Consequence::OwnKeyLeaves { party: party(), key: key.fingerprint() });
             }
         }

@@ -230,6 +230,12 @@ pub enum Refusal {
         /// How, as in `--json`.
         status: String,
     },
+    /// What is wanted was carried out by an earlier offer; whatever happened since, nobody has wanted it again.
+    #[error("the intent was carried out at {at}; whoever wants it again proposes it again", at = moment(*at))]
+    Finished {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Refusal {
@@ -263,6 +269,7 @@ impl Refusal {
             Self::OtherOffer { .. } => "OtherOffer",
             Self::DeclinedHere { .. } => "DeclinedHere",
             Self::Ended { .. } => "Ended",
+            Self::Finished { .. } => "Finished",
         }
     }
 }

@@ -50,12 +50,19 @@ pub fn next(case: &Case, state: &State, at: Timestamp) -> Next {
 
 /// Whether any offer of the case brought it to its end.
 pub fn is_finished(case: &Case, state: &State) -> bool {
-    let mut moments = case.offers().iter().filter_map(|offered| effective_at(offered, state));
-    if case.intent().change.is_staged() {
-        moments.any(|at| is_done(case, &state.as_of(at)))
-    } else {
-        moments.next().is_some()
-    }
+    case.offers().iter().any(|offered| end_by(case, offered, state).is_some())
+}
+
+/// When an offer before the newest one brought the case to its end. What was wanted once is not wanted again.
+pub fn finished_before(case: &Case, state: &State) -> Option<Timestamp> {
+    let (_, former) = case.offers().split_last()?;
+    former.iter().find_map(|offered| end_by(case, offered, state))
+}
+
+/// When an offer brought the case to its end.
+fn end_by(case: &Case, offered: &Offered, state: &State) -> Option<Timestamp> {
+    let at = effective_at(offered, state)?;
+    (!case.intent().change.is_staged() || is_done(case, &state.as_of(at))).then_some(at)
 }
 
 fn is_done(case: &Case, state: &State) -> bool {

@@ -1,6 +1,5 @@
 //! A change set in names of the book.
 
-use canton_topology::id::Fingerprint;
 use protocol::intent::{Membership, Order, OwnersChange, PartyChange};
 
 use super::{Names, namespace, party};
@@ -32,10 +31,7 @@ fn of_owners(of: &str, wanted: &MembershipWanted, names: &Names<'_>) -> Result<O
 }
 
 fn of_party(of: &str, wanted: &MembershipWanted, names: &Names<'_>) -> Result<PartyChange, String> {
-    let key = |name: &String| match name.parse::<Fingerprint>() {
-        Ok(fingerprint) => Ok(fingerprint),
-        Err(_) => Ok(names.party_key("--remove-key", name)?.fingerprint()),
-    };
+    let key = |name: &String| names.party_key_print("--remove-key", name);
     let host = |name: &String| names.host("--remove-host", name);
     Ok(PartyChange {
         party: party(of)?,

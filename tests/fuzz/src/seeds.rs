@@ -15,7 +15,7 @@ use protocol::{
     },
     encoding::encode,
     identity::{IdentityCertificate, IdentityClaim},
-    intent::{Change, Slot, Void},
+    intent::{Change, Delegate, LeaveHost, MigrateKeys, Order, Revoke, RotateOwnerKey, Scope, Slot, Void},
     plan::plan,
     statement::{
         Contribution, Decline, EncodedSignature, Outcome, OutcomeResult, SignStatements, Statement, Withdrawal,
@@ -154,14 +154,34 @@ pub fn intents() -> Vec<Vec<u8>> {
         let mut other = world.new_party();
         other.hint = "other".to_owned();
         other.owners.truncate(2);
+        let mut other_keys = other.clone();
+        other_keys.hint = "old".to_owned();
+        let (alice, dave) = (world.owner("alice"), world.owner("dave"));
         let planned = plan(case.intent(), &world.state).map(|plan| plan.transactions).unwrap_or_default();
         let changes = [
             Change::CreateParty(other),
             world.create_party(),
             world.add_dave(),
+            world.replace_carol(Order::Staged),
+            world.replace_carol(Order::Together),
             world.thresholds(Some(1), None, None),
             world.thresholds(None, Some(1), Some(1)),
             world.raw(&planned),
+            Change::Delegate(Delegate {
+                namespace: alice.namespace(),
+                key: dave.namespace_key(),
+                scope: Scope::Parties,
+            }),
+            Change::Revoke(Revoke { namespace: alice.namespace(), key: alice.namespace_key().fingerprint() }),
+            Change::RotateOwnerKey(RotateOwnerKey {
+                namespace: world.namespace(),
+                old: alice.namespace(),
+                new: dave.namespace_key(),
+                revoke_old: true,
+            }),
+            Change::LeaveHost(LeaveHost { party: world.party(), participant: alice.host() }),
+            Change::MigrateKeys(MigrateKeys { party: world.party() }),
+            Change::CreatePartyWithKeyMapping(other_keys),
             Change::Void(Void { case: case.id(), slots }),
         ];
         changes.into_iter().map(|change| encode(&world.intent("alice", change))).collect()

@@ -324,6 +324,15 @@ impl World {
         true
     }
 
+    /// Somebody hands transactions to the synchronizer, which takes them.
+    pub fn hand_over(&mut self, transactions: &[SignedTransaction]) {
+        let time = Time { sequenced: self.at(), effective: self.at().plus_micros(250_000) };
+        for verdict in fold_batch(&mut self.network, &mut self.verifier, transactions, time) {
+            assert!(matches!(verdict, Verdict::Active { .. }), "{verdict:?}");
+        }
+        self.now += 1;
+    }
+
     /// An owner says yes to the newest offer that its agent knows.
     pub fn approve(&mut self, owner: usize, case: &CaseId) -> Result<Statement, AgentError> {
         let offered = self.owners[owner].agent.case(case).and_then(|case| case.offer());

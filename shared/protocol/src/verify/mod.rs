@@ -38,6 +38,7 @@ use crate::{
     intent::{CaseId, Change, Intent, Seat},
     plan::{self, Plan, Planner},
     refusal::Refusal,
+    stage,
     statement::{BaseRow, StatementHash},
 };
 
@@ -272,13 +273,18 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     still_wanted(case, context)?;
     origin::proposer(case, context)?;
     let offered = case.offer().ok_or(Refusal::NoOffer)?;
+    if let Some(at) = stage::finished_before(case, context.state) {
+        return Err(Refusal::Finished { at }.into());
+    }
     let transactions = &offered.transactions;
     everything_is_shown(transactions)?;
     let state = &as_offered(offered, context.state);
     base::check(offered, state)?;
     let plan = replan::check(case.intent(), transactions, state, planner)?;
     frame::check(case.intent(), transactions, state)?;
-    introductions::check(transactions, state, context)?;
+    // Whoever comes with a later stage must be known before the first one takes from anybody.
+    let all: Vec<Transaction> = transactions.iter().chain(plan.later.iter().flatten()).cloned().collect();
+    introductions::check(&all, state, context)?;
     let accepts = &case.intent().accepts;
     // What is offered is what was planned; so the plan's later stages are those of the offer.
     let plan = Plan { transactions: transactions.clone(), ..plan };

@@ -126,6 +126,35 @@ fn of_owners(change: &OwnersChange, state: &State) -> Result<Option<Vec<Transact
     Ok(Some(transactions))
 }
 
+/// What an intent names although it is so already. Whoever wants a change has mistaken somebody for another, or comes too
+/// late; a change that is under way names more and more of it.
+pub fn done_already(change: &Membership, state: &State) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(owners) = &change.owners
+        && let Some(before) = state.definition(&owners.namespace)
+    {
+        let gone = owners.remove.iter().filter(|owner| !before.owners.contains(owner));
+        all.extend(gone.map(|owner| format!("{owner} is no owner")));
+        let added = owners.add.iter().map(|key| Namespace::from(key.fingerprint()));
+        all.extend(added.filter(|owner| before.owners.contains(owner)).map(|owner| format!("{owner} is an owner")));
+    }
+    if let Some(change) = &change.party
+        && let Ok(before) = party(state, &change.party)
+    {
+        let gone = change.remove_hosts.iter().filter(|host| before.host(host).is_none());
+        all.extend(gone.map(|host| format!("{host} is no host")));
+        let there = change.add_hosts.iter().filter(|host| before.host(&host.participant).is_some());
+        all.extend(there.map(|host| format!("{} is a host", host.participant)));
+        let keys: BTreeSet<_> =
+            before.signing_keys.iter().flat_map(|keys| &keys.keys).map(|key| key.fingerprint()).collect();
+        let gone = change.remove_keys.iter().filter(|key| !keys.contains(*key));
+        all.extend(gone.map(|key| format!("{key} is no key of the party")));
+        let added = change.add_keys.iter().map(SigningPublicKey::fingerprint).filter(|key| keys.contains(key));
+        all.extend(added.map(|key| format!("{key} is a key of the party")));
+    }
+    all
+}
+
 /// What becomes of a party's mapping.
 struct PartyStep {
     /// All of it.

@@ -71,6 +71,13 @@ fn of_the_first_stage(world: &World) -> Vec<Mutant> {
         edit("a threshold falls with the host", &|m| m.threshold = 1),
         edit("a key threshold falls with the key", &|m| m.signing_keys.as_mut().unwrap().threshold = 1),
         edit("a host that stays may do more", &|m| m.participants[0].permission = Permission::Submission),
+        Mutant::new("the second stage before the first", "NOT YET", &change, &together[1..]),
+        Mutant::new(
+            "two stages in one offer",
+            "PlanLength",
+            &change,
+            &[honest[0].clone(), together[1].clone(), together[2].clone()],
+        ),
         Mutant::new("all stages at once", "PlanMismatch", &change, &together),
         Mutant::new("the party swaps before the owners", "PlanMismatch", &change, &together[..1]),
         Mutant::new(

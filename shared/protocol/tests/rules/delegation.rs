@@ -172,6 +172,20 @@ fn an_owner_goes_over_to_another_key_in_three_stages_and_is_an_owner_at_every_mo
 }
 
 #[test]
+fn a_rotation_that_would_wake_what_the_new_key_signed_before_is_refused_until_that_is_named() {
+    let mut world = World::with_party();
+    let sleeping = world.offered("carol", world.thresholds(None, Some(1), None));
+    let transaction = sleeping.offer().unwrap().transactions[0].clone();
+    let signature = |name: &str| world.sign(&world.owner(name).namespace_key().fingerprint(), transaction.hash());
+    let signatures = vec![signature("alice"), signature("dave")];
+    world.live = vec![canton_topology::transaction::SignedTransaction::new(transaction.clone(), signatures, true)];
+    // The first stage is dave's root alone; what the second would wake is named at once.
+    let refusal = world.must_refuse("dave", &world.offered("alice", rotate(&world)));
+    let danger = Danger::Awakens { transaction: transaction.hash(), more: 0 };
+    assert_eq!(refusal, Refusal::Danger { danger });
+}
+
+#[test]
 fn a_rotation_that_would_lose_an_owner_is_refused() {
     let world = World::with_party();
     let with = |old: &str, new: &str| {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use protocol::{
     api::Invitation,
     book::Card,
+    danger::Accepted,
     encoding::{EncodingError, decode, encode},
     intent::{
         CaseId, Change, CreateParty, Delegate, Host, Intent, LeaveHost, Membership, MigrateKeys, Order, OwnersChange,
@@ -295,6 +296,15 @@ fn the_layout_of_intents_is_stable() {
 }
 
 #[test]
+fn the_numbers_of_accepted_dangers_are_stable() {
+    let found: Vec<String> = Accepted::PLAIN.map(|(danger, name)| format!("{name} {}", encode(&danger)[1])).to_vec();
+    assert_eq!(found, STABLE_DANGERS);
+    let part: Accepted = format!("part:{}", "ab".repeat(32)).parse().unwrap();
+    assert_eq!(hex::encode(encode(&part)), format!("0109{}", "ab".repeat(32)));
+    assert_eq!(encode(&Accepted::Awakens(transaction(1)))[1], 8);
+}
+
+#[test]
 fn the_layout_of_a_raw_intent_is_stable_byte_for_byte() {
     assert_eq!(hex::encode(encode(&intent(changes().remove(3)))), STABLE_RAW_INTENT);
 }
@@ -450,6 +460,21 @@ const STABLE_INTENTS: [&str; 10] = [
     "leave-host 50912c2644897991",
     "migrate-keys efb555b18159cc7d",
     "create-party-with-key-mapping 6cfe4e6384d480af",
+];
+const STABLE_DANGERS: [&str; 13] = [
+    "confirmation-out-of-reach 0",
+    "signatures-out-of-reach 1",
+    "every-owner-needed 2",
+    "one-owner-suffices 3",
+    "namespace-lost 4",
+    "delegation-lost 5",
+    "delegate-on-root 6",
+    "owner-without-root 7",
+    "any-part 10",
+    "keys-dangle 11",
+    "unlimited-delegate 12",
+    "host-without-contracts 13",
+    "party-keys-gone 14",
 ];
 // Version, case, synchronizer, proposer, both times, reason, the change's number, its transactions, no accepted danger.
 const STABLE_RAW_INTENT: &str = "01\

@@ -12,6 +12,7 @@ mod delegation;
 mod encoding;
 mod hosting;
 mod life;
+mod lifecycle;
 mod membership;
 mod parcel;
 mod plan;

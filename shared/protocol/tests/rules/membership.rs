@@ -8,7 +8,10 @@ use protocol::{
     intent::{Change, Host, Membership, Order, OwnersChange, PartyChange},
     plan::{PlanError, plan},
     verify::frame,
+    workflow::membership::done_already,
 };
+
+use proptest::prelude::*;
 
 use crate::world::World;
 
@@ -171,6 +174,27 @@ fn change_sets_that_make_no_sense_are_refused_by_field() {
 }
 
 #[test]
+fn who_is_named_and_is_there_or_gone_already_is_found() {
+    let world = World::with_party();
+    let found = |change: Change| match change {
+        Change::Membership(change) => done_already(&change, &world.state),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(found(world.replace_carol(Order::Staged)), Vec::<String>::new());
+    let (bob, dave) = (world.owner("bob"), world.owner("dave"));
+    let owners =
+        OwnersChange { add: vec![bob.namespace_key()], remove: vec![dave.namespace()], ..world.owners_change() };
+    let party = PartyChange {
+        add_hosts: vec![confirming(&world, "bob")],
+        remove_hosts: vec![dave.host()],
+        add_keys: vec![bob.party_key()],
+        remove_keys: vec![dave.party_key().fingerprint()],
+        ..world.party_change()
+    };
+    assert_eq!(found(world.membership(Some(owners), Some(party))).len(), 6);
+}
+
+#[test]
 fn a_stage_that_would_mean_nothing_is_found_before_the_first_one_is_signed() {
     let world = World::with_party();
     let stranger = crate::world::Owner::new("mallory");
@@ -240,4 +264,68 @@ fn a_host_leaves_alone_where_those_who_stay_are_enough() {
     assert!(error.contains("the owners must lower it first"), "{error}");
     let gone = plan(&world.intent("carol", leave(&world, "carol")), &world.state).unwrap_err();
     assert!(matches!(gone, PlanError::NotFound { .. }), "{gone}");
+}
+
+/// Which of the four owners is named, bit by bit.
+fn chosen(world: &World, bits: u8) -> impl Iterator<Item = &crate::world::Owner> {
+    world.owners.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1).map(|(_, owner)| owner)
+}
+
+/// Owners, hosts and keys as bits; numbers as they are.
+type Drawn = (Option<(u8, u8, Option<u32>)>, Option<(u8, u8, u8, u8, Option<u32>)>, (u8, u8, Option<u32>), bool);
+
+fn any_set() -> impl Strategy<Value = Drawn> {
+    let number = || prop::option::of(1..5_u32);
+    let owners = prop::option::of((0..16_u8, 0..16_u8, number()));
+    let hosts = prop::option::of((0..16_u8, 0..16_u8, 0..16_u8, 0..3_u8, number()));
+    (owners, hosts, (0..16_u8, 0..16_u8, number()), any::<bool>())
+}
+
+fn set(world: &World, (owners, hosts, keys, together): Drawn) -> Membership {
+    let owners = owners.map(|(add, remove, threshold)| OwnersChange {
+        add: chosen(world, add).map(|owner| owner.namespace_key()).collect(),
+        remove: chosen(world, remove & !add).map(|owner| owner.namespace()).collect(),
+        threshold,
+        ..world.owners_change()
+    });
+    let party = hosts.map(|(add, remove, kept, permission, confirmation_threshold)| {
+        let all = [Permission::Submission, Permission::Confirmation, Permission::Observation];
+        let permission = all[usize::from(permission)];
+        let host = |owner: &crate::world::Owner| Host { participant: owner.host(), permission };
+        PartyChange {
+            add_hosts: chosen(world, add).map(host).collect(),
+            remove_hosts: chosen(world, remove & !add).map(|owner| owner.host()).collect(),
+            permissions: chosen(world, kept & !add & !remove).map(host).collect(),
+            confirmation_threshold,
+            add_keys: chosen(world, keys.0).map(|owner| owner.party_key()).collect(),
+            remove_keys: chosen(world, keys.1 & !keys.0).map(|owner| owner.party_key().fingerprint()).collect(),
+            signing_threshold: keys.2,
+            ..world.party_change()
+        }
+    });
+    Membership { owners, party, order: if together { Order::Together } else { Order::Staged } }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is wanted and means anything comes to an end, passes the other check stage by stage, and moves one mapping
+    /// at a time.
+    #[test]
+    fn any_change_set_that_means_something_ends_where_it_says(drawn in any_set()) {
+        let world = World::with_party();
+        let change = Change::Membership(set(&world, drawn));
+        let Ok(first) = plan(&world.intent("alice", change.clone()), &world.state) else { return Ok(()) };
+        let Change::Membership(membership) = &change else { panic!() };
+        let stages = if membership.order == Order::Staged { stages(&world, &change) } else { vec![first.transactions] };
+        let mut state = world.state.clone();
+        stages.iter().flatten().for_each(|one| state.assume(one));
+        let done = plan(&world.intent("alice", change.clone()), &state);
+        prop_assert!(matches!(done, Err(PlanError::NoChange { .. })), "{done:?}");
+        if membership.order == Order::Staged {
+            let moved = |stage: &Vec<Transaction>| stage.iter().filter(|one| one.mapping().code() != Nsd).count();
+            prop_assert!(stages.iter().all(|stage| moved(stage) == 1), "a stage moves one mapping");
+            prop_assert!(stages.len() <= 3);
+        }
+    }
 }

@@ -66,6 +66,35 @@ fn a_case_at_its_end_stays_there_when_somebody_undoes_what_it_did() {
 }
 
 #[test]
+fn a_coordinator_that_offers_again_what_was_carried_out_and_undone_is_refused() {
+    for staged in [true, false] {
+        let mut world = World::with_party();
+        let mut owners = world.owners_change();
+        owners.threshold = Some(3);
+        let party = PartyChange { confirmation_threshold: Some(3), ..world.party_change() };
+        let set = world.membership(Some(owners), Some(party));
+        let mut case = world.offered("alice", if staged { set } else { world.thresholds(Some(3), None, None) });
+        for _ in 0..2 {
+            for name in ["alice", "bob"] {
+                if matches!(world.verify(name, &case), Verification::Verified(_)) {
+                    world.must_approve(name, &mut case);
+                }
+            }
+            world.must_submit(&case);
+            if !world.must_offer_next(&mut case) {
+                break;
+            }
+        }
+        let at = world.now;
+        world.must_change(world.thresholds(Some(2), None, None), &["alice", "bob", "carol"]);
+        // The intent would mean something again, and its deadline is far.
+        let again = plan(case.intent(), &world.state).unwrap();
+        world.offer(&mut case, &again.transactions, again.base);
+        assert_eq!(world.must_refuse("bob", &case), Refusal::Finished { at });
+    }
+}
+
+#[test]
 fn a_stage_that_somebody_else_carried_out_is_not_asked_for() {
     let mut world = World::with_party();
     let mut case = world.offered("alice", world.replace_carol(Order::Staged));
@@ -144,6 +173,27 @@ fn a_sleeper_that_only_a_later_stage_would_wake_is_named_at_the_first_and_at_tha
 }
 
 #[test]
+fn a_sleeper_that_comes_between_two_stages_stops_the_second() {
+    let mut world = World::with_party();
+    let mut case = world.offered("alice", world.replace_carol(Order::Staged));
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    world.must_submit(&case);
+    world.must_offer_next(&mut case);
+    world.must_verify("bob", &case);
+    // Dave, who is no owner yet, and alice have signed something that would be enough the moment he is one.
+    let other = world.offered("carol", world.thresholds(None, None, Some(1)));
+    let transaction = other.offer().unwrap().transactions[0].clone();
+    let signature = |name: &str| world.sign(&world.owner(name).namespace_key().fingerprint(), transaction.hash());
+    let signatures = vec![signature("alice"), signature("dave")];
+    let hash = transaction.hash();
+    world.live = vec![canton_topology::transaction::SignedTransaction::new(transaction, signatures, true)];
+    let danger = Danger::Awakens { transaction: hash, more: 0 };
+    assert_eq!(world.must_refuse("bob", &case), Refusal::Danger { danger });
+}
+
+#[test]
 fn a_case_withdrawn_between_two_stages_ends_and_nothing_of_it_is_alive() {
     let mut world = World::with_party();
     let mut case = world.offered("alice", world.replace_carol(Order::Staged));
@@ -159,6 +209,27 @@ fn a_case_withdrawn_between_two_stages_ends_and_nothing_of_it_is_alive() {
     assert_eq!(todo(&case, &standing, Some(&world.state), world.now, 0), []);
     world.now = case.intent().deadline.plus_micros(1);
     assert_eq!(world.standing(&case).status, Status::Withdrawn);
+}
+
+#[test]
+fn a_case_withdrawn_between_two_stages_that_goes_on_all_the_same_is_an_alarm() {
+    let mut world = World::with_party();
+    let owners = OwnersChange { threshold: Some(3), ..world.owners_change() };
+    let party = PartyChange { confirmation_threshold: Some(3), ..world.party_change() };
+    let mut case = world.offered("alice", world.membership(Some(owners), Some(party)));
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    world.must_submit(&case);
+    world.must_report(&mut case, OutcomeResult::Effective { at: world.now });
+    world.must_offer_next(&mut case);
+    for name in ["alice", "bob"] {
+        world.must_approve(name, &mut case);
+    }
+    let ready = case.clone();
+    world.must_withdraw("alice", &mut case);
+    world.must_submit(&ready);
+    assert_eq!(world.standing(&case).effective_after, Some(Status::Withdrawn));
 }
 
 #[test]

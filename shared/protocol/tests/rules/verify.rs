@@ -423,6 +423,7 @@ fn every_refusal_says_its_name_and_survives_json() {
         Refusal::VoidMismatch { reason: text() },
         Refusal::Conflict { existing: hash },
         Refusal::OtherOffer { decided: offer, newest: offer },
+        Refusal::Finished { at: world.now },
     ];
     for refusal in all {
         let json = serde_json::to_string(&refusal).unwrap();

@@ -104,6 +104,14 @@ impl Cast {
         self.wait_for(owner, &["show", case], "an offer", |value| value["offer"].is_string()).await
     }
 
+    /// Waits until an owner's agent sees a case at a stage.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn at_stage(&self, owner: &str, case: &str, stage: &str) -> Result<Value> {
+        self.wait_for(owner, &["show", case], stage, |value| value["stage"] == stage).await
+    }
+
     /// Looks at a case and approves what was seen.
     ///
     /// # Errors
