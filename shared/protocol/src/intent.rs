@@ -84,6 +84,8 @@ pub enum Change {
     Raw(Raw),
     /// The serials of another case are consumed, so that its live signatures die.
     Void(Void),
+    /// A transaction that was proposed elsewhere.
+    Adopt(Adopt),
 }
 
 impl Change {
@@ -95,6 +97,7 @@ impl Change {
             Self::ChangeThresholds(_) => "change-thresholds",
             Self::Raw(_) => "raw",
             Self::Void(_) => "void",
+            Self::Adopt(_) => "adopt",
         }
     }
 }
@@ -163,6 +166,13 @@ pub struct Void {
     pub case: CaseId,
     /// What is voided: the serials to be consumed, and the transactions that they belong to.
     pub slots: Vec<Slot>,
+}
+
+/// A transaction that somebody proposed elsewhere, such as in a Canton console, exactly as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The wrapped transaction.
+    pub transaction: Vec<u8>,
 }
 
 /// One place in Canton's chains that one transaction can take.

@@ -30,6 +30,14 @@ pub const OWNERS_MAX: usize = 100;
 pub const HOSTS_MAX: usize = 100;
 /// Most inline signing keys of a party (Canton's own maximum).
 pub const SIGNING_KEYS_MAX: usize = 20;
+/// Most proposals made elsewhere that are shown of those that one namespace has signed; the rest is counted.
+pub const FOREIGN_PER_NAMESPACE_MAX: usize = 10;
+/// Most proposals made elsewhere that are shown at all.
+pub const FOREIGN_SHOWN_MAX: usize = 200;
+/// Most bytes of statements of one case that a coordinator takes over at once: 32 MiB.
+pub const TAKE_OVER_BYTES_MAX: usize = 32 << 20;
+/// Most owners of a coordinator's directory that an agent reads and keeps.
+pub const DIRECTORY_OWNERS_MAX: usize = 1_000;
 /// Most entries that one inbox answer carries.
 pub const INBOX_ENTRIES_MAX: usize = 500;
 /// Longest time, in milliseconds, that an inbox request may wait.
@@ -38,3 +46,9 @@ pub const INBOX_WAIT_MS_MAX: u64 = 30_000;
 pub const DEADLINE_MICROS_MAX: i64 = 90 * 24 * 3600 * 1_000_000;
 /// How far, in microseconds, a proposer's clock may run ahead of ours: five minutes.
 pub const CLOCK_SKEW_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
+/// How old, in microseconds, the topology may be that an agent signs by: one minute.
+pub const TOPOLOGY_AGE_MICROS_MAX: i64 = 60 * 1_000_000;
+/// How long, in microseconds, a complete case is left to the coordinator before an agent submits it: one minute.
+pub const COORDINATOR_SUBMITS_WITHIN_MICROS: i64 = 60 * 1_000_000;
+/// How long, in microseconds, an agent leaves a complete case to the approver before it, and to its own last attempt.
+pub const AGENT_SUBMITS_WITHIN_MICROS: i64 = 20 * 1_000_000;

@@ -125,6 +125,7 @@ pub fn plan(intent: &Intent, state: &State) -> Result<Plan, PlanError> {
         Change::ChangeThresholds(change) => workflow::change_thresholds::plan(change, state)?,
         Change::Raw(change) => workflow::raw::plan(change)?,
         Change::Void(change) => workflow::void::plan(change, state)?,
+        Change::Adopt(change) => workflow::adopt::plan(change, state)?,
     };
     in_range("transactions", transactions.len() as u64, 1, limits::TRANSACTIONS_PER_PROPOSAL_MAX as u64, "")?;
     if !matches!(intent.change, Change::Raw(_)) {

@@ -21,7 +21,10 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{base::Wait, origin::still_wanted};
+pub use self::{
+    base::Wait,
+    origin::{is_fresh, still_wanted},
+};
 use crate::{
     book::Book,
     case::{Case, Offered},
@@ -57,6 +60,8 @@ pub struct Context<'a> {
     pub book: &'a Book,
     /// The agent's own topology.
     pub state: &'a State,
+    /// When the agent's participant said last that this is how it stands.
+    pub seen: Timestamp,
     /// Signatures that the agent knows of from other cases.
     pub live: &'a [SignedTransaction],
     /// The time.
@@ -165,10 +170,10 @@ impl Verified {
         &self.dangers
     }
 
-    /// The class of the change, for rules. What came as raw bytes or has a danger is for humans alone.
+    /// The class of the change, for rules. What came as bytes or has a danger is for humans alone.
     pub fn class(&self) -> DifferenceClass {
         match self.intent.change {
-            Change::Raw(_) => DifferenceClass::Other,
+            Change::Raw(_) | Change::Adopt(_) => DifferenceClass::Other,
             Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_)
                 if !self.dangers.is_empty() =>
             {

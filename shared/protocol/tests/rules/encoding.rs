@@ -12,7 +12,7 @@ use protocol::{
     api::Invitation,
     book::Card,
     encoding::{EncodingError, decode, encode},
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Intent, Raw, Slot, Void},
+    intent::{AddOwner, Adopt, CaseId, Change, ChangeThresholds, CreateParty, Host, Intent, Raw, Slot, Void},
     limits,
     registry::Kind,
     statement::{
@@ -79,6 +79,7 @@ fn changes() -> Vec<Change> {
         }),
         Change::Raw(Raw { transactions: vec![vec![1, 2, 3]] }),
         Change::Void(Void { case: case(), slots: vec![slot(3)] }),
+        Change::Adopt(Adopt { transaction: vec![1, 2, 3] }),
     ]
 }
 
@@ -312,7 +313,7 @@ fn a_change() -> impl Strategy<Value = Change> {
     let namespace = || alice().namespace();
     let thresholds = prop::option::of(any::<u32>());
     prop_oneof![
-        (0..5_usize).prop_map(|index| changes().swap_remove(index)),
+        (0..changes().len()).prop_map(|index| changes().swap_remove(index)),
         prop::collection::vec(bytes, 0..4).prop_map(|transactions| Change::Raw(Raw { transactions })),
         slots.prop_map(|slots| Change::Void(Void { case: case(), slots })),
         thresholds.prop_map(move |threshold| {
@@ -402,12 +403,13 @@ proptest! {
 }
 
 // Digests are the first eight bytes of SHA-256. A change here is a new version of the layout, never a new number.
-const STABLE_INTENTS: [&str; 5] = [
+const STABLE_INTENTS: [&str; 6] = [
     "create-party b6aad53907b64cdc",
     "add-owner 82b4c34d929c32a2",
     "change-thresholds 69f642df9fcba1ed",
     "raw f4a851474fa3e33e",
     "void d542ffbc8e00c3a9",
+    "adopt 9676c5b734a6cae7",
 ];
 // Version, case, synchronizer, proposer, both times, reason, the change's number, its transactions, no accepted danger.
 const STABLE_RAW_INTENT: &str = "01\

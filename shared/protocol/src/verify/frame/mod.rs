@@ -19,7 +19,7 @@ use canton_topology::{
 
 pub use self::void::names_what_is_alive;
 use crate::{
-    intent::{AddOwner, Change, Intent, Raw},
+    intent::{AddOwner, Change, Intent},
     plan::subject,
     refusal::Refusal,
 };
@@ -30,8 +30,10 @@ use crate::{
 /// [`Refusal::OutsideFrame`] for a field that would not be what the intent, or what stands today, says;
 /// [`Refusal::FrameNotFilled`] for something that the intent names and no transaction does.
 pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Result<(), Refusal> {
-    if let Change::Raw(wanted) = &intent.change {
-        return raw(wanted, transactions);
+    match &intent.change {
+        Change::Raw(wanted) => return raw(&wanted.transactions, transactions),
+        Change::Adopt(wanted) => return raw(std::slice::from_ref(&wanted.transaction), transactions),
+        Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_) => {}
     }
     let mut scratch = state.clone();
     let mut done = Done::default();
@@ -43,7 +45,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
             Change::AddOwner(wanted) => add_owner(wanted, &step, &mut done)?,
             Change::ChangeThresholds(wanted) => thresholds::check(wanted, &step, &mut done)?,
             Change::Void(wanted) => void::check(wanted, &step)?,
-            Change::Raw(_) => {}
+            Change::Raw(_) | Change::Adopt(_) => {}
         }
         scratch.assume(transaction);
     }
@@ -55,7 +57,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
         Change::AddOwner(_) => done.filled("a new owner", done.definition),
         Change::ChangeThresholds(wanted) => thresholds::filled(wanted, &done),
         Change::Void(wanted) => void::filled(wanted, transactions),
-        Change::Raw(_) => Ok(()),
+        Change::Raw(_) | Change::Adopt(_) => Ok(()),
     }
 }
 
@@ -179,15 +181,15 @@ fn sorted(namespaces: &[Namespace]) -> String {
 }
 
 /// The bytes themselves are the intent.
-fn raw(wanted: &Raw, transactions: &[Transaction]) -> Result<(), Refusal> {
+fn raw(wanted: &[Vec<u8>], transactions: &[Transaction]) -> Result<(), Refusal> {
     for (index, transaction) in transactions.iter().enumerate() {
-        if wanted.transactions.get(index).map(Vec::as_slice) != Some(transaction.bytes()) {
-            let expected = wanted.transactions.get(index).map_or_else(|| "nothing".to_owned(), hex::encode);
+        if wanted.get(index).map(Vec::as_slice) != Some(transaction.bytes()) {
+            let expected = wanted.get(index).map_or_else(|| "nothing".to_owned(), hex::encode);
             let found = hex::encode(transaction.bytes());
             return Err(Refusal::OutsideFrame { index, field: "bytes".to_owned(), expected, found });
         }
     }
-    if transactions.len() < wanted.transactions.len() {
+    if transactions.len() < wanted.len() {
         return Err(Refusal::FrameNotFilled { what: format!("transaction {}", transactions.len()) });
     }
     Ok(())
