@@ -41,6 +41,7 @@ fn main() {
         public_address: None,
         invitation_lifetime: Duration::from_secs(3600),
         log: "info".to_owned(),
+        former: Vec::new(),
         participant: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

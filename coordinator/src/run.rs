@@ -190,6 +190,7 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
         enroller: Arc::new(enroller),
         driver,
         coordinator,
+        former: config.former.clone(),
         planner,
         stop: stopped.clone(),
     });
@@ -241,6 +242,7 @@ fn open(
         store: Arc::clone(&store),
         register: Arc::clone(&register),
         signer: Box::new(signer),
+        former: config.former.clone(),
         planner,
         node: node.map(|node| (node, poll)),
     };

@@ -8,3 +8,4 @@ mod service;
 mod statements;
 mod store;
 mod support;
+mod take_over;

@@ -8,6 +8,7 @@ mod health;
 mod inbox;
 pub mod problem;
 mod statements;
+mod take_over;
 
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Api {
     pub driver: Driver,
     /// The coordinator's identity key.
     pub coordinator: IdentityPublicKey,
+    /// The coordinators from which this one takes over.
+    pub former: Vec<IdentityPublicKey>,
     /// How intents are planned.
     pub planner: Planner,
     /// Becomes true when requests that wait must end.
@@ -50,7 +53,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/directory", get(directory::directory))
         .route("/v1/statements", post(statements::post))
         .route("/v1/inbox", get(inbox::inbox))
-        .route("/v1/cases", get(cases::list))
+        .route("/v1/cases", get(cases::list).merge(take_over::route()))
         .route("/v1/cases/{id}", get(cases::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
