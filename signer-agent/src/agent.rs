@@ -1,6 +1,8 @@
 //! One owner's agent, without its shell: what it has seen, what it makes of an offer, and the climb from there to an
 //! approval. Synchronous; the clock, the disk of the journal and the participant come as arguments.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 
 use canton_topology::{
@@ -94,7 +96,11 @@ pub struct Agent {
     rules: Vec<DifferenceClass>,
     cases: BTreeMap<CaseId, Case>,
     state: Option<State>,
+    /// When the participant said last that this is how it stands.
+    seen: Timestamp,
     frozen: bool,
+    /// What the agent said and the coordinator has not shown yet.
+    unshown: BTreeMap<CaseId, Vec<Statement>>,
 }
 
 impl Agent {
@@ -115,7 +121,9 @@ impl Agent {
             rules,
             cases: BTreeMap::new(),
             state: None,
+            seen: Timestamp(0),
             frozen: false,
+            unshown: BTreeMap::new(),
         };
         agent.set_book(book);
         agent
@@ -153,6 +161,11 @@ impl Agent {
         &self.book
     }
 
+    /// The key of its coordinator.
+    pub fn coordinator(&self) -> IdentityPublicKey {
+        self.directory.coordinator()
+    }
+
     /// Its topology.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
@@ -163,9 +176,29 @@ impl Agent {
         self.identity.as_ref()
     }
 
-    /// New topology, judged by the agent itself.
-    pub fn topology_changed(&mut self, state: State) {
+    /// New topology, judged by the agent itself, and when it was asked for.
+    pub fn topology_changed(&mut self, state: State, seen: Timestamp) {
         self.state = Some(state);
+        self.seen = seen;
+    }
+
+    /// The topology that the agent has was still so when it was asked for again.
+    pub fn topology_confirmed(&mut self, seen: Timestamp) {
+        self.seen = seen;
+    }
+
+    /// Takes over the word of a coordinator at which the agent was enrolled before.
+    pub fn succeed(&mut self, former: IdentityPublicKey) {
+        self.directory.succeed(former);
+    }
+
+    /// Remembers what the agent has said in a case until the coordinator shows it: a coordinator that dies in between does
+    /// not take it along.
+    pub fn said(&mut self, id: CaseId, statement: Statement) {
+        let unshown = self.unshown.entry(id).or_default();
+        if !unshown.iter().any(|known| known.hash() == statement.hash()) {
+            unshown.push(statement);
+        }
     }
 
     /// Stops or resumes all signing.
@@ -178,7 +211,7 @@ impl Agent {
     /// # Errors
     /// See [`Received`]. Nothing changed then.
     pub fn receive(&mut self, statement: Statement, position: u64) -> Result<CaseId, Received> {
-        let id = statement.case()?;
+        let (id, hash) = (statement.case()?, statement.hash());
         match self.cases.get_mut(&id) {
             None if statement.kind() == Kind::Intent => {
                 self.cases.insert(id, Case::open(statement, &self.directory)?);
@@ -196,6 +229,9 @@ impl Agent {
                 }
             }
         }
+        if let Some(unshown) = self.unshown.get_mut(&id) {
+            unshown.retain(|said| said.hash() != hash);
+        }
         Ok(id)
     }
 
@@ -210,12 +246,16 @@ impl Agent {
     }
 
     fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
-        Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
+        Context { me: &self.me, book: &self.book, state, seen: self.seen, live, now, frozen: self.frozen }
     }
 
     /// Every signature that the agent has seen, but for those of one case.
     pub fn signed_elsewhere(&self, id: &CaseId) -> Vec<SignedTransaction> {
-        let others = self.cases.iter().filter(|(other, _)| *other != id).map(|(_, case)| case);
+        self.signed_but_in(Some(id))
+    }
+
+    fn signed_but_in(&self, id: Option<&CaseId>) -> Vec<SignedTransaction> {
+        let others = self.cases.iter().filter(|(other, _)| Some(*other) != id).map(|(_, case)| case);
         let offered = others.flat_map(|case| case.offers().iter().map(move |offered| (case, offered)));
         let transactions = offered.flat_map(|(case, offered)| offered.transactions.iter().map(move |one| (case, one)));
         transactions

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -13,9 +13,12 @@ use canton_topology::id::SynchronizerId;
 use protocol::{
     api::Base64,
     book::{Book, Card},
+    identity::IdentityPublicKey,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
+
+use crate::finish::Record;
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -81,11 +84,25 @@ pub struct Enrolment {
     /// The coordinator's certificate authority, PEM.
     pub ca_pem: String,
     /// The key with which the coordinator signs.
-    pub coordinator: protocol::identity::IdentityPublicKey,
+    pub coordinator: IdentityPublicKey,
+    /// The keys of coordinators at which the owner was enrolled before.
+    #[serde(default)]
+    pub former: Vec<IdentityPublicKey>,
     /// The TLS client certificate, PEM.
     pub client_certificate_pem: String,
     /// Its private key, PEM.
     pub client_key_pem: String,
+}
+
+impl Enrolment {
+    /// Remembers the coordinators before this one: what they said in the cases that are here stands.
+    pub fn take_over_from(&mut self, before: &Self) {
+        let earlier = before.former.iter().chain([&before.coordinator]);
+        let others: Vec<IdentityPublicKey> = earlier.filter(|key| **key != self.coordinator).copied().collect();
+        self.former.extend(others);
+        self.former.sort();
+        self.former.dedup();
+    }
 }
 
 /// A statement of the coordinator's inbox, as it is kept.
@@ -97,6 +114,9 @@ pub struct Seen {
     pub position: u64,
     /// Its bytes.
     pub statement: Base64,
+    /// Whose sequence it is: another coordinator counts anew.
+    #[serde(default)]
+    pub coordinator: Option<IdentityPublicKey>,
 }
 
 /// A data folder.
@@ -197,6 +217,11 @@ impl Folder {
         self.read_json(&self.0.join("enrolment.json"), "enroll")
     }
 
+    /// Whether the owner was enrolled anywhere.
+    pub fn is_enrolled(&self) -> bool {
+        self.0.join("enrolment.json").exists()
+    }
+
     /// Keeps what enrolment leaves behind.
     ///
     /// # Errors
@@ -205,32 +230,30 @@ impl Folder {
         self.write_json(&self.0.join("enrolment.json"), enrolment)
     }
 
+    /// The certificates of everybody who may speak, as far as any coordinator ever showed them.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn directory(&self) -> Result<Vec<Base64>, FolderError> {
+        let path = self.0.join("directory.json");
+        if path.exists() { self.read_json(&path, "run") } else { Ok(Vec::new()) }
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_directory(&self, certificates: &[Base64]) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("directory.json"), &certificates)
+    }
+
     /// Every statement that was seen, in order. A last line that a crash cut short is dropped: the coordinator sends it
     /// again.
     ///
     /// # Errors
     /// See [`FolderError`].
     pub fn seen(&self) -> Result<Vec<Seen>, FolderError> {
-        let path = self.0.join("statements.jsonl");
-        let failed = |error| FolderError::Io { path: path.clone(), error };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let lines: Vec<String> = BufReader::new(file).lines().collect::<Result<_, _>>().map_err(failed)?;
-        let mut seen = Vec::new();
-        for (index, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
-                Ok(one) => seen.push(one),
-                Err(_) if index + 1 == lines.len() => {}
-                Err(error) => {
-                    let reason = format!("line {}: {error}", index + 1);
-                    return Err(FolderError::Malformed { path, reason });
-                }
-            }
-        }
-        Ok(seen)
+        self.lines("statements.jsonl")
     }
 
     /// Keeps one more statement, durably.
@@ -238,11 +261,57 @@ impl Folder {
     /// # Errors
     /// See [`FolderError`].
     pub fn keep_seen(&self, seen: &Seen) -> Result<(), FolderError> {
-        let path = self.0.join("statements.jsonl");
+        self.keep_line("statements.jsonl", seen)
+    }
+
+    /// What the agent handed in itself, in order.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn submissions(&self) -> Result<Vec<Record>, FolderError> {
+        self.lines("submissions.jsonl")
+    }
+
+    /// Keeps what the agent handed in, durably.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn keep_submission(&self, record: &Record) -> Result<(), FolderError> {
+        self.keep_line("submissions.jsonl", record)
+    }
+
+    /// One value for each line. A last line that a crash cut short is dropped.
+    fn lines<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, FolderError> {
+        let path = self.0.join(name);
         let failed = |error| FolderError::Io { path: path.clone(), error };
-        let mut line = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let lines: Vec<String> = BufReader::new(file).lines().collect::<Result<_, _>>().map_err(failed)?;
+        let mut all = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            match serde_json::from_str(line) {
+                Ok(one) => all.push(one),
+                Err(_) if index + 1 == lines.len() => {}
+                Err(error) => {
+                    let reason = format!("line {}: {error}", index + 1);
+                    return Err(FolderError::Malformed { path, reason });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn keep_line<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FolderError> {
+        let path = self.0.join(name);
+        let failed = |error| FolderError::Io { path: path.clone(), error };
+        let mut line = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        drop_torn_line(&mut file).map_err(failed)?;
         file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)
     }
 
@@ -275,4 +344,23 @@ impl Folder {
         fs::rename(&beside, path).map_err(failed)?;
         File::open(&self.0).and_then(|folder| folder.sync_all()).map_err(failed)
     }
+}
+
+/// A line that a crash cut short gives way to the next one, which would not read behind it.
+fn drop_torn_line(file: &mut File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let mut last = [0];
+    if length == 0 {
+        return Ok(());
+    }
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == [b'\n'] {
+        return Ok(());
+    }
+    let mut all = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut all)?;
+    let whole = all.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    file.set_len(whole as u64)
 }

@@ -1,6 +1,8 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
 //! and posts what it signed until the coordinator has it.
 
+mod finishing;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use canton_client::{
@@ -9,7 +11,7 @@ use canton_client::{
 };
 use canton_topology::{
     hash::TransactionHash,
-    id::{Fingerprint, Namespace, ParticipantId},
+    id::{Fingerprint, Namespace, ParticipantId, SynchronizerId},
     judge::{Verdict, Verifier, replay},
     snapshot::Item,
     state::{State, StaticParameters},
@@ -21,6 +23,7 @@ use custody::{
 use protocol::{
     difference::DifferenceClass,
     identity::{IdentityCertificate, IdentityPublicKey},
+    limits,
     statement::{SignStatements as _, Statement},
     verify::Me,
 };
@@ -32,11 +35,12 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    actor::{Actor, Message},
+    actor::{Actor, Message, now},
     agent::Agent,
     control::{self, Answer, Request},
     coordinator_link::{Link, LinkError},
-    folder::{Config, Folder, Seen},
+    finish::Finisher,
+    folder::{Config, Enrolment, Folder, Seen},
 };
 
 /// How often the participant's topology is looked at.
@@ -58,6 +62,8 @@ pub struct Process {
     pub keys: EncryptedFile,
     /// What rules permit.
     pub rules: Vec<DifferenceClass>,
+    /// How long a complete case is left to the coordinator, in microseconds.
+    pub patience: i64,
 }
 
 /// Runs until the process is told to stop.
@@ -65,7 +71,7 @@ pub struct Process {
 /// # Errors
 /// Where it cannot begin: configuration, enrolment, journal, socket.
 pub async fn run(process: Process) -> anyhow::Result<()> {
-    let Process { folder, keys, rules } = process;
+    let Process { folder, keys, rules, patience } = process;
     let (config, enrolment) = (folder.config()?, folder.enrolment()?);
     let journal = Journal::open(&folder.journal())?;
     let link = Link::new(&enrolment)?;
@@ -84,14 +90,13 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         synchronizer: config.synchronizer.clone(),
     };
     let mut agent = Agent::new(me, Box::new(identity), enrolment.coordinator, folder.book()?, rules);
-    for entry in directory(&link).await {
+    for former in &enrolment.former {
+        agent.succeed(*former);
+    }
+    for entry in directory(&link, &folder).await {
         agent.admit(entry.0, entry.1);
     }
-    let mut cursor = 0;
-    for seen in folder.seen()? {
-        agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
-        cursor = seen.sequence;
-    }
+    let cursor = restore(&mut agent, &folder, &enrolment)?;
     let host = folder.card()?.host.map(|id| (node.clone(), id));
     let listener = control::listen(&folder.socket())?;
     let (sender, inbox) = mpsc::channel(256);
@@ -100,15 +105,20 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         journal,
         backends: vec![Box::new(keys)],
         participant: host,
+        finisher: Finisher::new(patience),
+        submissions: folder.submissions()?,
         folder: folder.clone(),
         runtime: tokio::runtime::Handle::current(),
     };
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
     info!(socket = %folder.socket().display(), "the agent runs");
-    let shell = Shell { sender, link, folder };
+    let coordinator = enrolment.coordinator;
+    let shell =
+        Shell { sender, link, folder, coordinator, node: node.clone(), synchronizer: config.synchronizer.clone() };
     tokio::spawn(shell.clone().follow_inbox(cursor));
     tokio::spawn(shell.clone().follow_topology(node, config));
     tokio::spawn(shell.clone().follow_rules());
+    tokio::spawn(shell.clone().follow_complete_cases());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -122,6 +132,20 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Reads what was seen before; how far the present coordinator was read.
+fn restore(agent: &mut Agent, folder: &Folder, enrolment: &Enrolment) -> anyhow::Result<u64> {
+    let mut cursor = 0;
+    for seen in folder.seen()? {
+        agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
+        // Lines of before there was another coordinator do not say whose they are.
+        let is_first = seen.coordinator.is_none() && enrolment.former.is_empty();
+        if is_first || seen.coordinator == Some(enrolment.coordinator) {
+            cursor = seen.sequence;
+        }
+    }
+    Ok(cursor)
+}
+
 async fn stopped() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
@@ -133,20 +157,32 @@ async fn stopped() {
     }
 }
 
-/// Whoever is enrolled and whose certificate verifies.
-async fn directory(link: &Link) -> Vec<(IdentityPublicKey, Namespace)> {
+/// Whoever is enrolled, or ever was, and whose certificate verifies. What was shown once is kept: what these people have
+/// said is to be read without a coordinator too.
+async fn directory(link: &Link, folder: &Folder) -> Vec<(IdentityPublicKey, Namespace)> {
+    let mut certificates = folder.directory().unwrap_or_else(|error| {
+        warn!(%error, "the directory of owners that was kept does not read");
+        Vec::new()
+    });
     match link.directory().await {
-        Ok(directory) => directory
-            .owners
-            .iter()
-            .filter_map(|entry| IdentityCertificate::parse(&entry.certificate.0).ok())
-            .map(|certificate| (certificate.identity(), certificate.owner()))
-            .collect(),
-        Err(error) => {
-            warn!(%error, "the directory of owners was not read");
-            Vec::new()
+        Ok(shown) => {
+            let known = certificates.len();
+            for entry in shown.owners {
+                let has_room = certificates.len() < limits::DIRECTORY_OWNERS_MAX;
+                if has_room && !certificates.contains(&entry.certificate) {
+                    certificates.push(entry.certificate);
+                }
+            }
+            if certificates.len() != known
+                && let Err(error) = folder.set_directory(&certificates)
+            {
+                warn!(%error, "the directory of owners is not kept");
+            }
         }
+        Err(error) => warn!(%error, "the directory of owners was not read"),
     }
+    let read = certificates.iter().filter_map(|certificate| IdentityCertificate::parse(&certificate.0).ok());
+    read.map(|certificate| (certificate.identity(), certificate.owner())).collect()
 }
 
 #[derive(Clone)]
@@ -154,6 +190,9 @@ struct Shell {
     sender: mpsc::Sender<Message>,
     link: Link,
     folder: Folder,
+    coordinator: IdentityPublicKey,
+    node: Participant,
+    synchronizer: SynchronizerId,
 }
 
 impl Shell {
@@ -167,8 +206,12 @@ impl Shell {
             match self.link.inbox(cursor, INBOX_WAIT).await {
                 Ok(inbox) => {
                     for entry in inbox.entries {
-                        let seen =
-                            Seen { sequence: entry.sequence, position: entry.position, statement: entry.statement };
+                        let seen = Seen {
+                            sequence: entry.sequence,
+                            position: entry.position,
+                            statement: entry.statement,
+                            coordinator: Some(self.coordinator),
+                        };
                         if !self.take(&seen).await {
                             break;
                         }
@@ -199,7 +242,9 @@ impl Shell {
             match answer.await {
                 Ok(Ok(())) => break,
                 // A speaker who enrolled after we did: look the directory up, once.
-                Ok(Err(_)) if attempt == 0 => self.tell(Message::Directory(directory(&self.link).await)).await,
+                Ok(Err(_)) if attempt == 0 => {
+                    self.tell(Message::Directory(directory(&self.link, &self.folder).await)).await
+                }
                 Ok(Err(error)) => {
                     warn!(%error, sequence = seen.sequence, "ALARM: a statement does not belong where it was put");
                     return true;
@@ -219,9 +264,10 @@ impl Shell {
         let mut verifier = Verifier::default();
         let mut last = None;
         loop {
+            let asked = now();
             match read_topology(&node, &config, &mut verifier, &mut last).await {
-                Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
-                Ok(None) => {}
+                Ok(Some(state)) => self.tell(Message::Topology(Box::new(state), asked)).await,
+                Ok(None) => self.tell(Message::Confirmed(asked)).await,
                 Err(error) => warn!(%error, "topology was not read"),
             }
             tokio::time::sleep(TOPOLOGY_EVERY).await;
@@ -273,6 +319,14 @@ impl Shell {
     }
 
     async fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::Submit { case } => self.submit_case(case).await,
+            Request::HandOver { case } => self.hand_over(case).await,
+            other => self.decide(other).await,
+        }
+    }
+
+    async fn decide(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Request { request, reply }).await;
         let Ok((answer, statement)) = answer.await else {
