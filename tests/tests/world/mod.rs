@@ -238,8 +238,8 @@ impl World {
 
     /// An owner's agent sees topology as it is now.
     pub fn show_owner(&mut self, owner: usize) {
-        let state = self.network.clone();
-        self.owners[owner].agent.topology_changed(state);
+        let (state, now) = (self.network.clone(), self.at());
+        self.owners[owner].agent.topology_changed(state, now);
     }
 
     /// Time passes.
@@ -343,7 +343,7 @@ impl World {
         let known = SignStatements::identity(&self.coordinator_key);
         let book = agent.book().clone();
         let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, Vec::new());
-        fresh.topology_changed(self.network.clone());
+        fresh.topology_changed(self.network.clone(), self.at());
         fresh
     }
 
