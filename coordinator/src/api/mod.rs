@@ -18,7 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use protocol::{identity::IdentityPublicKey, plan::Planner};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::problem::{Problem, Slug};
 use crate::{driver::Driver, enrolment::Enroller, register::Register, store::Store};
@@ -40,6 +40,8 @@ pub struct Api {
     pub coordinator: IdentityPublicKey,
     /// The coordinators from which this one takes over.
     pub former: Vec<IdentityPublicKey>,
+    /// Places for cases that are being taken over.
+    pub take_overs: Arc<Semaphore>,
     /// How intents are planned.
     pub planner: Planner,
     /// Becomes true when requests that wait must end.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, FromRequestParts, State},
+    http::request::Parts,
     routing::{MethodRouter, post},
 };
 use protocol::{
@@ -12,6 +13,7 @@ use protocol::{
     limits,
     statement::{Statement, StatementError},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use super::{
@@ -28,9 +30,27 @@ pub fn route() -> MethodRouter<Arc<Api>> {
     post(take_over).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 
+/// A place to read a long body. Asked for before the body is.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl FromRequestParts<Arc<Api>> for Place {
+    type Rejection = Problem;
+
+    async fn from_request_parts(_: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let permit = Arc::clone(&api.take_overs).try_acquire_owned();
+        permit.map(|permit| Self { _permit: permit }).map_err(|_| {
+            let max = limits::TAKE_OVERS_AT_ONCE_MAX;
+            Problem::new(Slug::Busy, format!("{max} cases are being taken over; try again in a moment"))
+        })
+    }
+}
+
 async fn take_over(
     State(api): State<Arc<Api>>,
     Caller(carrier): Caller,
+    _: Place,
     Json(request): Json<HandOver>,
 ) -> Result<axum::Json<HandedOver>, Problem> {
     let parsed = blocking(move || {

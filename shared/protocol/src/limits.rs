@@ -36,6 +36,8 @@ pub const FOREIGN_PER_NAMESPACE_MAX: usize = 10;
 pub const FOREIGN_SHOWN_MAX: usize = 200;
 /// Most bytes of statements of one case that a coordinator takes over at once: 32 MiB.
 pub const TAKE_OVER_BYTES_MAX: usize = 32 << 20;
+/// Most cases that a coordinator reads at once in order to take them over: each may be long.
+pub const TAKE_OVERS_AT_ONCE_MAX: usize = 2;
 /// Most owners of a coordinator's directory that an agent reads and keeps.
 pub const DIRECTORY_OWNERS_MAX: usize = 1_000;
 /// Most entries that one inbox answer carries.

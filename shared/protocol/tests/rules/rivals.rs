@@ -38,7 +38,7 @@ fn rivals_for_one_serial_stand_side_by_side_the_nearest_first() {
     inner.threshold = 1;
     let foreign = crate::world::build(2, definition);
     let bob = world.owner("bob").namespace_key().fingerprint();
-    world.must_propose_elsewhere(&foreign, &[bob.clone()]);
+    world.must_propose_elsewhere(&foreign, &["bob"]);
 
     let contest = contest(&world, &[&raise, &lower, &beside]);
 
@@ -55,6 +55,18 @@ fn rivals_for_one_serial_stand_side_by_side_the_nearest_first() {
     assert_eq!(against_lower.len(), 2);
     assert!(against_lower[0].1 < against_lower[1].1, "the nearest first: {against_lower:?}");
     assert_eq!(of(&beside), []);
+}
+
+#[test]
+fn where_one_has_won_nobody_competes_any_more() {
+    let mut world = World::with_party();
+    let mut raise = world.offered("alice", world.thresholds(Some(3), None, None));
+    let mut add = world.offered("alice", world.add_dave());
+    world.must_approve("alice", &mut raise);
+    world.must_approve("alice", &mut add);
+    assert_eq!(contest(&world, &[&raise, &add]).against_case(&raise).len(), 1);
+    world.must_change(world.thresholds(Some(1), None, None), &["bob", "carol"]);
+    assert_eq!(contest(&world, &[&raise, &add]).against_case(&raise).len(), 0);
 }
 
 #[test]
@@ -102,10 +114,10 @@ fn the_loser_is_rebased_as_the_same_change_on_what_stands_now() {
 
 #[test]
 fn bytes_that_lost_are_built_anew_at_the_next_serial() {
-    let mut world = World::with_party();
-    let lost = world.other_threshold(3);
+    let lost = World::with_party().other_threshold(3);
     let adopted = Change::Adopt(Adopt { transaction: lost.bytes().to_vec() });
-    for change in [adopted, world.raw(std::slice::from_ref(&lost))] {
+    let raw = Change::Raw(Raw { transactions: vec![lost.bytes().to_vec()] });
+    for change in [adopted, raw] {
         let mut world = World::with_party();
         let loser = world.offered("alice", change);
         world.must_change(world.thresholds(Some(1), None, None), &["bob", "carol"]);
@@ -117,7 +129,6 @@ fn bytes_that_lost_are_built_anew_at_the_next_serial() {
         assert_eq!((new.serial().get(), new.mapping()), (3, lost.mapping()));
         assert_eq!(rebased.dead, [], "nobody had signed it");
     }
-    world.must_change(world.thresholds(Some(1), None, None), &["bob", "carol"]);
 }
 
 #[test]

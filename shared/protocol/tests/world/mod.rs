@@ -314,9 +314,10 @@ impl World {
         signed.collect()
     }
 
-    /// Somebody hands a transaction in as a proposal, past every coordinator.
-    pub fn must_propose_elsewhere(&mut self, transaction: &Transaction, signers: &[Fingerprint]) {
-        let signatures = signers.iter().map(|key| self.sign(key, transaction.hash())).collect();
+    /// These owners hand a transaction in as a proposal, past every coordinator.
+    pub fn must_propose_elsewhere(&mut self, transaction: &Transaction, signers: &[&str]) {
+        let key = |name: &&str| self.owner(name).namespace_key().fingerprint();
+        let signatures = signers.iter().map(|name| self.sign(&key(name), transaction.hash())).collect();
         self.now = self.now.plus_micros(1_000);
         let time = Time { sequenced: self.now, effective: self.now };
         let signed = SignedTransaction::new(transaction.clone(), signatures, true);
