@@ -42,6 +42,7 @@ fn main() {
         public_address: None,
         invitation_lifetime: Duration::from_secs(3600),
         log: "info".to_owned(),
+        former: Vec::new(),
         participant: None,
         parcels: Quotas { owner_and_case: 1, owner: 1, total: 1, keep_free: 0, keep_micros: 1 },
     };

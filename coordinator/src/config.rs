@@ -9,6 +9,7 @@ use std::{
 
 use canton_client::access::Access;
 use canton_topology::id::SynchronizerId;
+use protocol::identity::IdentityPublicKey;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub invitation_lifetime: Duration,
     /// What is logged, where the environment does not say it.
     pub log: String,
+    /// Identity keys of coordinators from which this one takes over.
+    pub former: Vec<IdentityPublicKey>,
     /// The participant by which topology is read and changes are submitted.
     pub participant: Option<ParticipantConfig>,
     /// How many bytes of parcels are held, and how long.
@@ -98,6 +101,8 @@ struct File {
     invitation_hours: u64,
     #[serde(default = "log")]
     log: String,
+    #[serde(default)]
+    former: Vec<String>,
     participant: Option<FileParticipant>,
     #[serde(default)]
     parcels: FileParcels,
@@ -180,6 +185,12 @@ impl Config {
             if (min..=max).contains(&found) { Ok(found) } else { Err(field(name, reason)) }
         };
         let hours = in_range("invitation_hours", file.invitation_hours, 1, 24 * 365)?;
+        let former = file.former.iter().map(|text| {
+            let expected =
+                |error| format!("{text:?}: {error}; its owners' agents print it as `coordinator` in `status`");
+            text.parse::<IdentityPublicKey>().map_err(|error| field("former", expected(error)))
+        });
+        let former = former.collect::<Result<Vec<_>, _>>()?;
         let beside = path.parent().unwrap_or(Path::new("."));
         let participant = file.participant.map(|participant| {
             Ok(ParticipantConfig {
@@ -209,6 +220,7 @@ impl Config {
             public_address: file.public_address,
             invitation_lifetime: Duration::from_secs(hours * 3600),
             log: file.log,
+            former,
             participant: participant.transpose()?,
             parcels,
         })
@@ -291,6 +303,17 @@ mod tests {
     #[test]
     fn a_missing_field_is_refused_by_name() {
         assert!(refused("data = \"d\"\n").contains("listen"));
+    }
+
+    #[test]
+    fn a_former_coordinator_is_named_by_its_identity_key() {
+        let text = |key: &str| format!("data = \"d\"\nlisten = \"127.0.0.1:1\"\nformer = [\"{key}\"]\n");
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+        let config = Config::parse(&text(key), Path::new("c.toml")).unwrap();
+
+        assert_eq!(config.former[0].to_string(), key);
+        assert!(refused(&text("mallory")).contains("field former: \"mallory\""));
     }
 
     #[test]

@@ -6,12 +6,12 @@ use canton_client::{
     access::AccessError,
     participant::{Options as ParticipantOptions, Participant},
 };
-use protocol::{plan::Planner, statement::SignStatements as _};
+use protocol::{limits, plan::Planner, statement::SignStatements as _};
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, UnixListener},
     runtime::Handle,
-    sync::watch,
+    sync::{Semaphore, watch},
     task::{JoinSet, spawn_blocking},
 };
 use tracing::{error, info};
@@ -197,6 +197,8 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
         places: Arc::default(),
         driver,
         coordinator,
+        former: config.former.clone(),
+        take_overs: Arc::new(Semaphore::new(limits::TAKE_OVERS_AT_ONCE_MAX)),
         planner,
         stop: stopped.clone(),
     });
@@ -250,6 +252,7 @@ fn open(
         store: Arc::clone(&store),
         register: Arc::clone(&register),
         signer: Box::new(signer),
+        former: config.former.clone(),
         planner,
         node: node.map(|node| (node, poll)),
     };

@@ -11,3 +11,4 @@ mod service;
 mod statements;
 mod store;
 mod support;
+mod take_over;

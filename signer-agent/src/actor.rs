@@ -2,7 +2,9 @@
 //! after the other; sockets live elsewhere.
 
 mod carried;
+mod elsewhere;
 mod ending;
+mod finishing;
 mod hosting;
 
 use std::{
@@ -42,12 +44,17 @@ use tracing::warn;
 
 use crate::{
     agent::{Agent, AgentError, Custody, Received},
-    control::{Answer, Request, parse_offer, resolve_case},
+    control::{Answer, CaseRef, Request, parse_offer, resolve_case},
+    finish::{Finisher, Record, Submission},
     folder::Folder,
     hosting::view::View,
+    lines::Lines,
     outgoing::{Entry, Outgoing, Settled},
     wanted,
 };
+
+/// A case and its statements, in order.
+pub type History = (CaseId, Vec<Statement>);
 
 /// What the thread is told.
 pub enum Message {
@@ -62,14 +69,34 @@ pub enum Message {
     },
     /// Who else may speak.
     Directory(Vec<(IdentityPublicKey, Namespace)>),
-    /// New topology.
-    Topology(Box<State>),
+    /// New topology, and when it was asked for.
+    Topology(Box<State>, Timestamp),
+    /// Topology was asked for then, and is as it was.
+    Confirmed(Timestamp),
     /// A command of the owner.
     Request {
         /// What is asked.
         request: Request,
         /// What comes back, and the statement that must be posted before it is true.
         reply: oneshot::Sender<(Answer, Option<StatementHash>)>,
+    },
+    /// What of the complete cases is this agent's to hand in now.
+    Due(oneshot::Sender<Vec<Submission>>),
+    /// A case that the owner wants handed in.
+    Complete {
+        /// Which.
+        case: CaseRef,
+        /// The complete set, or why there is none.
+        reply: oneshot::Sender<Result<Submission, Answer>>,
+    },
+    /// Something was handed in.
+    HandedIn(Record),
+    /// The statements of cases, for another coordinator.
+    Histories {
+        /// Of which; of all that are not over where absent.
+        case: Option<CaseRef>,
+        /// The cases with their statements.
+        reply: oneshot::Sender<Result<Vec<History>, Answer>>,
     },
     /// Whether a rule permits anything that waits; how many statements wait to be posted now comes back.
     Rules(oneshot::Sender<usize>),
@@ -138,6 +165,10 @@ pub struct Actor {
     pub backends: Vec<Box<dyn KeyBackend>>,
     /// Its participant, and who that is.
     pub participant: Option<(Participant, ParticipantId)>,
+    /// What it knows of cases that it could finish.
+    pub finisher: Finisher,
+    /// What it handed in itself.
+    pub submissions: (Lines<Record>, Vec<Record>),
     /// Where its book stands.
     pub folder: Folder,
     /// What it has said.
@@ -168,7 +199,18 @@ impl Actor {
                         self.agent.admit(identity, owner);
                     }
                 }
-                Message::Topology(state) => self.topology(*state),
+                Message::Topology(state, seen) => self.topology(*state, seen),
+                Message::Confirmed(seen) => self.agent.topology_confirmed(seen),
+                Message::Due(reply) => {
+                    let _ = reply.send(self.finisher.due(&self.agent, now()));
+                }
+                Message::Complete { case, reply } => {
+                    let _ = reply.send(self.complete(&case));
+                }
+                Message::HandedIn(record) => self.handed_in(record),
+                Message::Histories { case, reply } => {
+                    let _ = reply.send(self.histories(case.as_deref()));
+                }
                 Message::Request { request, reply } => {
                     if let Err(error) = self.reload_book() {
                         let _ = reply.send((Answer::failed("Book", error), None));
@@ -215,13 +257,13 @@ impl Actor {
         Ok(())
     }
 
-    fn topology(&mut self, state: State) {
+    fn topology(&mut self, state: State, seen: Timestamp) {
         if let Some((_, id)) = &self.participant
             && let Some(key) = state.signing_key(id.namespace().fingerprint(), &[])
         {
             self.agent.set_host(id.clone(), key);
         }
-        self.agent.topology_changed(state);
+        self.agent.topology_changed(state, seen);
     }
 
     /// Keeps what the owner says, before anybody hears of it.
@@ -301,9 +343,16 @@ impl Actor {
             // The shell does these; what reaches this thread are their parts.
             Request::WorkflowRun { .. } => Err(Answer::failed("Request", "a run is the shell's")),
             Request::List => {
-                let cases: Vec<Value> = self.agent.cases().map(|case| self.glance(case)).collect();
+                let contest = self.agent.contest(now());
+                let glance = |case: &Case| {
+                    let mut value = self.glance(case);
+                    value["rivals"] = contest.against_case(case).len().into();
+                    value
+                };
+                let cases: Vec<Value> = self.agent.cases().map(glance).collect();
                 let outgoing: Vec<Value> = self.outgoing.entries().iter().map(outgoing_entry).collect();
-                done(json!({ "cases": cases, "outgoing": outgoing }))
+                let foreign = self.agent.quarantine().map(|all| all.total());
+                done(json!({ "cases": cases, "outgoing": outgoing, "foreign": foreign }))
             }
             Request::Show { case } => {
                 let id = self.case(case)?;
@@ -312,9 +361,19 @@ impl Actor {
             Request::Propose { change, reason, deadline_s, accepts } => {
                 let refused = |reason| Answer::failed("Propose", reason);
                 let change = wanted::resolve(change, &self.agent, &self.folder).map_err(refused)?;
-                let accepts = accepts.iter().map(|name| name.parse().map_err(|error: NotADanger| error.to_string()));
-                let accepts = accepts.collect::<Result<_, _>>().map_err(refused)?;
-                self.propose(change, reason, *deadline_s, accepts)
+                self.propose(change, reason, *deadline_s, accepted(accepts)?)
+            }
+            Request::Foreign => done(self.foreign_list()?),
+            Request::ForeignShow { transaction } => done(self.foreign_show(transaction)?),
+            Request::Adopt { transaction, reason, deadline_s, accepts } => {
+                self.adopt(transaction, reason, *deadline_s, accepts)
+            }
+            Request::Rebase { case, reason, deadline_s, accepts } => {
+                let id = self.case(case)?;
+                self.rebase(&id, reason.as_deref(), *deadline_s, accepts)
+            }
+            Request::Submit { .. } | Request::HandOver { .. } => {
+                Err(Answer::failed("Request", "this is carried out by the shell around the agent"))
             }
             Request::Void { case, reason, deadline_s } => {
                 ending::check_reason(reason)?;
@@ -407,6 +466,8 @@ impl Actor {
             "synchronizer": me.synchronizer.to_string(),
             "participant": me.host.as_ref().map(|(id, _)| id.to_string()),
             "topology": self.agent.state().map(|state| state.rows().count()),
+            "topology-seen": moment(self.agent.topology_seen()),
+            "coordinator": self.agent.coordinator().to_string(),
             "book": self.agent.book().entries().len(),
             "cases": self.agent.cases().count(),
             "waiting-to-be-posted": self.outgoing.waiting().count(),
@@ -430,6 +491,7 @@ impl Actor {
     fn name_of(&self, owner: &Namespace) -> Value {
         let own = (*owner == self.agent.me().owner).then(|| "me".to_owned());
         let known = own.or_else(|| self.agent.book().by_namespace(owner).map(|entry| entry.name.clone()));
+        let known = known.or_else(|| self.host_named(owner));
         json!({ "name": known, "namespace": owner.to_string() })
     }
 
@@ -473,6 +535,9 @@ impl Actor {
             .map(|decline| json!({ "by": self.name_of(&decline.owner), "reason": decline.reason }))
             .collect();
         value["missing"] = missing.into();
+        value["signatures"] = self.signatures(standing.as_ref());
+        value["rivals"] = self.rivals(case);
+        value["submissions"] = self.submissions_of(id);
         value["alive"] = json!(standing.as_ref().map(|standing| &standing.live));
         value["differences"] = self.differences(case, standing.as_ref()).into();
         value
@@ -496,15 +561,7 @@ impl Actor {
         let Some((offered, state)) = case.offer().zip(self.agent.state()).filter(|_| open) else {
             return Vec::new();
         };
-        let mut scratch = state.clone();
-        let mut all = Vec::new();
-        for transaction in &offered.transactions {
-            let difference = protocol::difference::difference(transaction, &scratch);
-            let required = planner::required(&scratch, transaction).mentioned();
-            all.push(describe(transaction, &difference, required.namespaces.len()));
-            scratch.assume(transaction);
-        }
-        all
+        described(&offered.transactions, state)
     }
 }
 
@@ -517,6 +574,24 @@ fn outgoing_entry(entry: &Entry) -> Value {
         "state": if entry.refused.is_none() { "waits to be posted" } else { "refused by the coordinator" },
         "refused": entry.refused.as_ref().map(|refused| json!({ "name": refused.name, "reason": refused.reason })),
     })
+}
+
+/// What each of these would change, with those before it taken for accepted.
+fn described(transactions: &[Transaction], state: &State) -> Vec<Value> {
+    let mut scratch = state.clone();
+    let mut all = Vec::new();
+    for transaction in transactions {
+        let difference = protocol::difference::difference(transaction, &scratch);
+        let required = planner::required(&scratch, transaction).mentioned();
+        all.push(describe(transaction, &difference, required.namespaces.len()));
+        scratch.assume(transaction);
+    }
+    all
+}
+
+fn accepted(names: &[String]) -> Result<Vec<Accepted>, Answer> {
+    let parsed = names.iter().map(|name| name.parse().map_err(|error: NotADanger| Answer::failed("Propose", error)));
+    parsed.collect()
 }
 
 fn describe(transaction: &Transaction, difference: &Difference, asked: usize) -> Value {

@@ -2,6 +2,7 @@
 //! approval. Synchronous; the clock, the disk of the journal and the participant come as arguments.
 
 pub mod carried;
+mod elsewhere;
 mod rules;
 mod said;
 
@@ -25,12 +26,12 @@ use protocol::{
     case::{Case, CaseError},
     difference::DifferenceClass,
     directory::Directory,
-    hosting::coordinator_submits,
     identity::IdentityPublicKey,
     intent::CaseId,
     refusal::Refusal,
     registry::Kind,
     statement::{Approval, Decline, EncodedSignature, SignStatements, Statement, StatementError},
+    submission::{Submitter, submitter},
     verify::{Context, Holder, Me, SignRequest, Verification, Verified, Wait, still_wanted, verify},
 };
 use thiserror::Error;
@@ -101,8 +102,12 @@ pub struct Agent {
     rules: Vec<DifferenceClass>,
     cases: BTreeMap<CaseId, Case>,
     state: Option<State>,
+    /// When the participant said last that this is how it stands.
+    seen: Timestamp,
     frozen: bool,
     said: Said,
+    /// What the agent said and the coordinator has not shown yet.
+    unshown: BTreeMap<CaseId, Vec<Statement>>,
 }
 
 impl Agent {
@@ -123,8 +128,10 @@ impl Agent {
             rules,
             cases: BTreeMap::new(),
             state: None,
+            seen: Timestamp(0),
             frozen: false,
             said: Said::default(),
+            unshown: BTreeMap::new(),
         };
         agent.set_book(book);
         agent
@@ -162,6 +169,11 @@ impl Agent {
         &self.book
     }
 
+    /// The key of its coordinator.
+    pub fn coordinator(&self) -> IdentityPublicKey {
+        self.directory.coordinator()
+    }
+
     /// Its topology.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
@@ -172,9 +184,20 @@ impl Agent {
         self.identity.as_ref()
     }
 
-    /// New topology, judged by the agent itself.
-    pub fn topology_changed(&mut self, state: State) {
+    /// New topology, judged by the agent itself, and when it was asked for.
+    pub fn topology_changed(&mut self, state: State, seen: Timestamp) {
         self.state = Some(state);
+        self.seen = seen;
+    }
+
+    /// The topology that the agent has was still so when it was asked for again.
+    pub fn topology_confirmed(&mut self, seen: Timestamp) {
+        self.seen = seen;
+    }
+
+    /// Takes over the word of a coordinator at which the agent was enrolled before.
+    pub fn succeed(&mut self, former: IdentityPublicKey) {
+        self.directory.succeed(former);
     }
 
     /// Stops or resumes all signing.
@@ -182,11 +205,18 @@ impl Agent {
         self.frozen = frozen;
     }
 
-    /// Remembers what the owner has said, whether or not the coordinator ever shows it.
+    /// Remembers what the owner has said, whether or not the coordinator ever shows it: one that dies in between does not
+    /// take it along.
     ///
     /// # Errors
     /// Where the statement's payload does not decode.
     pub fn remember(&mut self, statement: &Statement) -> Result<(), StatementError> {
+        let id = statement.case()?;
+        let is_shown = self.cases.get(&id).is_some_and(|case| case.position(&statement.hash()).is_some());
+        let unshown = self.unshown.entry(id).or_default();
+        if !is_shown && !unshown.iter().any(|known| known.hash() == statement.hash()) {
+            unshown.push(statement.clone());
+        }
         self.said.remember(statement)
     }
 
@@ -195,7 +225,7 @@ impl Agent {
     /// # Errors
     /// See [`Received`]. Nothing changed then.
     pub fn receive(&mut self, statement: Statement, position: u64) -> Result<CaseId, Received> {
-        let id = statement.case()?;
+        let (id, hash) = (statement.case()?, statement.hash());
         match self.cases.get_mut(&id) {
             None if statement.kind() == Kind::Intent => {
                 self.cases.insert(id, Case::open(statement, &self.directory)?);
@@ -213,6 +243,9 @@ impl Agent {
                 }
             }
         }
+        if let Some(unshown) = self.unshown.get_mut(&id) {
+            unshown.retain(|said| said.hash() != hash);
+        }
         Ok(id)
     }
 
@@ -228,15 +261,19 @@ impl Agent {
 
     /// What the agent knows when it verifies.
     pub fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
-        Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
+        Context { me: &self.me, book: &self.book, state, seen: self.seen, live, now, frozen: self.frozen }
     }
 
     /// Every signature that the agent has seen, but for those of one case's newest offer: what that case offered before
     /// may sleep as well as another's.
     pub fn signed_elsewhere(&self, id: &CaseId) -> Vec<SignedTransaction> {
+        self.signed_but_in(Some(id))
+    }
+
+    fn signed_but_in(&self, id: Option<&CaseId>) -> Vec<SignedTransaction> {
         let mut all = Vec::new();
         for case in self.cases.values() {
-            let newest = case.offer().map(|offered| offered.hash).filter(|_| case.id() == *id);
+            let newest = case.offer().map(|offered| offered.hash).filter(|_| Some(&case.id()) == id);
             for offered in case.offers().iter().filter(|offered| Some(offered.hash) != newest) {
                 let signed = offered.transactions.iter().map(|transaction| {
                     let signatures = case.signatures(&transaction.hash()).cloned().collect();
@@ -371,7 +408,10 @@ impl Agent {
                 let others = case.signatures(&request.transaction).cloned();
                 // A new host that will import contracts must see its own proposal on the synchronizer, or its node takes
                 // no import: it proposes, whoever signed before.
-                let carried = if coordinator_submits(case) { 1 } else { 0 };
+                let carried = match submitter(&case.intent().change) {
+                    Submitter::Anybody => 1,
+                    Submitter::AgentUnderConditions => 0,
+                };
                 let signatures = own.chain(others).take(carried).collect();
                 let signed = SignedTransaction::new(transaction.clone(), signatures, true);
                 let pinned = self.pinned(request)?;

@@ -99,6 +99,45 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// Proposals made elsewhere.
+    Foreign,
+    /// One of them with everything.
+    ForeignShow {
+        /// Which.
+        transaction: TransactionHash,
+    },
+    /// One of them is to become a case.
+    Adopt {
+        /// Which.
+        transaction: TransactionHash,
+        /// Why.
+        reason: String,
+        /// How long it may be signed, in seconds.
+        deadline_s: u64,
+        /// The dangers that are accepted, by name.
+        accepts: Vec<String>,
+    },
+    /// What lost its serial is wanted again.
+    Rebase {
+        /// Which case.
+        case: CaseRef,
+        /// Why; the old case's reason where absent.
+        reason: Option<String>,
+        /// How long it may be signed, in seconds.
+        deadline_s: u64,
+        /// The dangers that are accepted, by name.
+        accepts: Vec<String>,
+    },
+    /// A complete case goes to the owner's participant, without the coordinator.
+    Submit {
+        /// Which.
+        case: CaseRef,
+    },
+    /// Cases go to the coordinator, where it took over from another one.
+    HandOver {
+        /// Which; all that are not over where absent.
+        case: Option<CaseRef>,
+    },
     /// What is alive of a case is to die.
     Void {
         /// Which case.

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use protocol::{
-    api::{Base64, Directory, EnrollRequest, EnrollResponse, Inbox, Invitation, PostStatement, Posted, Problem},
+    api::{
+        Base64, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, Invitation, PostStatement,
+        Posted, Problem,
+    },
     identity::IdentityCertificate,
     statement::Statement,
 };
@@ -98,6 +101,7 @@ pub async fn enroll(invitation: &Invitation, certificate: &IdentityCertificate) 
         address: invitation.address.clone(),
         ca_pem: pem("CERTIFICATE", &ca),
         coordinator: answer.coordinator,
+        former: Vec::new(),
         client_certificate_pem: answer.client_certificate_pem,
         client_key_pem: key.serialize_pem(),
     })
@@ -201,6 +205,15 @@ impl Link {
     /// See [`LinkError`].
     pub async fn post_statement(&self, statement: &Statement) -> Result<Posted, LinkError> {
         self.post("/v1/statements", &PostStatement { statement: Base64(statement.bytes().to_vec()) }).await
+    }
+
+    /// Hands a whole case over.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn hand_over(&self, statements: &[Statement]) -> Result<HandedOver, LinkError> {
+        let statements = statements.iter().map(|statement| Base64(statement.bytes().to_vec())).collect();
+        self.post("/v1/cases", &HandOver { statements }).await
     }
 
     /// What is new since a cursor; waits for it as long as asked.

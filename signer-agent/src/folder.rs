@@ -16,13 +16,14 @@ use canton_topology::{
 use protocol::{
     api::Base64,
     book::{Book, Card},
+    identity::IdentityPublicKey,
     intent::CaseId,
     statement::Statement,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::{hosting::held::Held, lines::Lines, outgoing::Outgoing};
+use crate::{finish::Record, hosting::held::Held, lines::Lines, outgoing::Outgoing};
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -103,11 +104,25 @@ pub struct Enrolment {
     /// The coordinator's certificate authority, PEM.
     pub ca_pem: String,
     /// The key with which the coordinator signs.
-    pub coordinator: protocol::identity::IdentityPublicKey,
+    pub coordinator: IdentityPublicKey,
+    /// The keys of coordinators at which the owner was enrolled before.
+    #[serde(default)]
+    pub former: Vec<IdentityPublicKey>,
     /// The TLS client certificate, PEM.
     pub client_certificate_pem: String,
     /// Its private key, PEM.
     pub client_key_pem: String,
+}
+
+impl Enrolment {
+    /// Remembers the coordinators before this one: what they said in the cases that are here stands.
+    pub fn take_over_from(&mut self, before: &Self) {
+        let earlier = before.former.iter().chain([&before.coordinator]);
+        let others: Vec<IdentityPublicKey> = earlier.filter(|key| **key != self.coordinator).copied().collect();
+        self.former.extend(others);
+        self.former.sort();
+        self.former.dedup();
+    }
 }
 
 /// A statement of the coordinator's inbox, as it is kept.
@@ -119,6 +134,9 @@ pub struct Seen {
     pub position: u64,
     /// Its bytes.
     pub statement: Base64,
+    /// Whose sequence it is: another coordinator counts anew.
+    #[serde(default)]
+    pub coordinator: Option<IdentityPublicKey>,
 }
 
 /// Topology as a participant showed it.
@@ -325,6 +343,23 @@ impl Folder {
         self.write_json(&self.0.join("enrolment.json"), enrolment)
     }
 
+    /// The certificates of everybody who may speak, as far as any coordinator ever showed them.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn directory(&self) -> Result<Vec<Base64>, FolderError> {
+        let path = self.0.join("directory.json");
+        if path.exists() { self.read_json(&path, "run") } else { Ok(Vec::new()) }
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_directory(&self, certificates: &[Base64]) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("directory.json"), &certificates)
+    }
+
     /// Every statement that was seen, in order, and the file that keeps the next ones. The coordinator sends again what a
     /// crash cut short. Only the process that holds the journal may open it.
     ///
@@ -341,6 +376,14 @@ impl Folder {
     /// See [`FolderError`].
     pub fn outgoing(&self) -> Result<(Outgoing, Vec<Statement>), FolderError> {
         Outgoing::open(&self.0.join("outgoing.jsonl"))
+    }
+
+    /// What the agent handed in itself, in order, and the file that keeps the next ones.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn submissions(&self) -> Result<(Lines<Record>, Vec<Record>), FolderError> {
+        Lines::open(&self.0.join("submissions.jsonl"))
     }
 
     fn read(&self, path: &Path, command: &'static str) -> Result<String, FolderError> {

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod cli;
 pub mod control;
 pub mod coordinator_link;
+pub mod finish;
 pub mod folder;
 pub mod hosting;
 pub mod lines;

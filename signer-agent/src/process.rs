@@ -1,6 +1,9 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
 //! and lets what it signed be posted until the coordinator has it.
 
+mod finishing;
+mod hosting;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Context as _;
@@ -10,6 +13,7 @@ use canton_client::{
     participant::{Options, Participant},
 };
 use canton_topology::{
+    Timestamp,
     hash::TransactionHash,
     id::{Fingerprint, Namespace, ParticipantId, PhysicalSynchronizerId, SynchronizerId},
     judge::{Verdict, Verifier, replay},
@@ -22,8 +26,8 @@ use custody::{
 };
 use protocol::{
     difference::DifferenceClass,
-    hosting::HostingStep,
     identity::{IdentityCertificate, IdentityPublicKey},
+    limits,
     statement::{SignStatements as _, Statement},
     verify::Me,
 };
@@ -36,12 +40,13 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    actor::{Actor, Message},
+    actor::{Actor, Message, now},
     agent::Agent,
-    control::{self, Answer, Request, Wanted},
+    control::{self, Answer, Request},
     coordinator_link::Link,
-    folder::{Config, Folder, Seen},
-    hosting::{self, Runner, Tools, follow::Follower},
+    finish::Finisher,
+    folder::{Config, Enrolment, Folder, Seen},
+    hosting::{Runner, Tools, follow::Follower},
     lines::Lines,
     outgoing::Settled,
     posting::Posting,
@@ -57,8 +62,6 @@ const INBOX_WAIT: Duration = Duration::from_secs(20);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a rule is asked whether it permits something that waits.
 const RULES_EVERY: Duration = Duration::from_millis(500);
-/// How many times an approval is made again while a new host's answer is awaited.
-const APPROVE_LOOKS: usize = 20;
 /// How long a command waits for the coordinator to take what it made.
 const POST_WITHIN: Duration = Duration::from_secs(5);
 
@@ -70,6 +73,8 @@ pub struct Process {
     pub keys: EncryptedFile,
     /// What rules permit.
     pub rules: Vec<DifferenceClass>,
+    /// How long a complete case is left to the coordinator, in microseconds.
+    pub patience: i64,
 }
 
 /// Runs until the process is told to stop.
@@ -77,7 +82,7 @@ pub struct Process {
 /// # Errors
 /// Where it cannot begin: configuration, enrolment, journal, socket.
 pub async fn run(process: Process) -> anyhow::Result<()> {
-    let Process { folder, keys, rules } = process;
+    let Process { folder, keys, rules, patience } = process;
     let (config, enrolment) = (folder.config()?, folder.enrolment()?);
     let journal = Journal::open(&folder.journal())?;
     let link = Link::new(&enrolment)?;
@@ -96,19 +101,17 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         synchronizer: config.synchronizer.clone(),
     };
     let mut agent = Agent::new(me, Box::new(identity), enrolment.coordinator, folder.book()?, rules);
-    for entry in directory(&link).await {
+    for former in &enrolment.former {
+        agent.succeed(*former);
+    }
+    for entry in directory(&link, &folder).await {
         agent.admit(entry.0, entry.1);
     }
     let (outgoing, said) = folder.outgoing()?;
     for statement in &said {
         agent.remember(statement)?;
     }
-    let mut cursor = 0;
-    let (lines, all) = folder.seen()?;
-    for seen in all {
-        agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
-        cursor = seen.sequence;
-    }
+    let (lines, cursor) = restore(&mut agent, &folder, &enrolment)?;
     let host = folder.card()?.host.map(|id| (node.clone(), id));
     let listener = control::listen(&folder.socket())?;
     let (sender, inbox) = mpsc::channel(256);
@@ -126,6 +129,8 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         journal,
         backends: vec![Box::new(keys)],
         participant: host,
+        finisher: Finisher::new(patience),
+        submissions: folder.submissions()?,
         folder: folder.clone(),
         outgoing,
         has_backup_command: !config.backup_command.is_empty(),
@@ -135,10 +140,13 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     info!(socket = %folder.socket().display(), "the agent runs");
     let posting = Posting::start(link.clone(), sender.clone());
     let follower = Follower { runner: Runner::new(tools), actor: sender.clone(), posting: posting.clone() };
-    let shell = Shell { sender, link, posting, follower };
+    let coordinator = enrolment.coordinator;
+    let synchronizer = config.synchronizer.clone();
+    let shell = Shell { sender, link, posting, follower, folder, coordinator, node: node.clone(), synchronizer };
     tokio::spawn(shell.clone().follow_inbox(lines, cursor));
-    tokio::spawn(shell.clone().follow_topology(node, config, folder));
+    tokio::spawn(shell.clone().follow_topology(node, config));
     tokio::spawn(shell.clone().follow_rules());
+    tokio::spawn(shell.clone().follow_complete_cases());
     tokio::spawn(shell.follower.clone().follow());
     loop {
         tokio::select! {
@@ -153,6 +161,21 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Reads what was seen before; how far the present coordinator was read.
+fn restore(agent: &mut Agent, folder: &Folder, enrolment: &Enrolment) -> anyhow::Result<(Lines<Seen>, u64)> {
+    let mut cursor = 0;
+    let (lines, all) = folder.seen()?;
+    for seen in all {
+        agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
+        // Lines of before there was another coordinator do not say whose they are.
+        let is_first = seen.coordinator.is_none() && enrolment.former.is_empty();
+        if is_first || seen.coordinator == Some(enrolment.coordinator) {
+            cursor = seen.sequence;
+        }
+    }
+    Ok((lines, cursor))
+}
+
 async fn stopped() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
@@ -164,20 +187,32 @@ async fn stopped() {
     }
 }
 
-/// Whoever is enrolled and whose certificate verifies.
-async fn directory(link: &Link) -> Vec<(IdentityPublicKey, Namespace)> {
+/// Whoever is enrolled, or ever was, and whose certificate verifies. What was shown once is kept: what these people have
+/// said is to be read without a coordinator too.
+async fn directory(link: &Link, folder: &Folder) -> Vec<(IdentityPublicKey, Namespace)> {
+    let mut certificates = folder.directory().unwrap_or_else(|error| {
+        warn!(%error, "the directory of owners that was kept does not read");
+        Vec::new()
+    });
     match link.directory().await {
-        Ok(directory) => directory
-            .owners
-            .iter()
-            .filter_map(|entry| IdentityCertificate::parse(&entry.certificate.0).ok())
-            .map(|certificate| (certificate.identity(), certificate.owner()))
-            .collect(),
-        Err(error) => {
-            warn!(%error, "the directory of owners was not read");
-            Vec::new()
+        Ok(shown) => {
+            let known = certificates.len();
+            for entry in shown.owners {
+                let has_room = certificates.len() < limits::DIRECTORY_OWNERS_MAX;
+                if has_room && !certificates.contains(&entry.certificate) {
+                    certificates.push(entry.certificate);
+                }
+            }
+            if certificates.len() != known
+                && let Err(error) = folder.set_directory(&certificates)
+            {
+                warn!(%error, "the directory of owners is not kept");
+            }
         }
+        Err(error) => warn!(%error, "the directory of owners was not read"),
     }
+    let read = certificates.iter().filter_map(|certificate| IdentityCertificate::parse(&certificate.0).ok());
+    read.map(|certificate| (certificate.identity(), certificate.owner())).collect()
 }
 
 #[derive(Clone)]
@@ -186,6 +221,10 @@ struct Shell {
     link: Link,
     posting: Posting,
     follower: Follower,
+    folder: Folder,
+    coordinator: IdentityPublicKey,
+    node: Participant,
+    synchronizer: SynchronizerId,
 }
 
 impl Shell {
@@ -199,8 +238,12 @@ impl Shell {
             match self.link.inbox(cursor, INBOX_WAIT).await {
                 Ok(inbox) => {
                     for entry in inbox.entries {
-                        let seen =
-                            Seen { sequence: entry.sequence, position: entry.position, statement: entry.statement };
+                        let seen = Seen {
+                            sequence: entry.sequence,
+                            position: entry.position,
+                            statement: entry.statement,
+                            coordinator: Some(self.coordinator),
+                        };
                         if !self.take(&seen, &mut lines).await {
                             break;
                         }
@@ -231,7 +274,9 @@ impl Shell {
             match answer.await {
                 Ok(Ok(())) => break,
                 // A speaker who enrolled after we did: look the directory up, once.
-                Ok(Err(_)) if attempt == 0 => self.tell(Message::Directory(directory(&self.link).await)).await,
+                Ok(Err(_)) if attempt == 0 => {
+                    self.tell(Message::Directory(directory(&self.link, &self.folder).await)).await
+                }
                 Ok(Err(error)) => {
                     warn!(%error, sequence = seen.sequence, "ALARM: a statement does not belong where it was put");
                     return true;
@@ -247,21 +292,25 @@ impl Shell {
         true
     }
 
-    async fn follow_topology(self, node: Participant, config: Config, folder: Folder) {
+    async fn follow_topology(self, node: Participant, config: Config) {
         let mut verifier = Verifier::default();
         let (mut last, mut failed) = (None, None);
-        match remembered(&folder, &mut verifier) {
-            Ok(Some(state)) => self.tell(Message::Topology(Box::new(state))).await,
+        match remembered(&self.folder, &mut verifier) {
+            Ok(Some((state, at))) => self.tell(Message::Topology(Box::new(state), at)).await,
             Ok(None) => {}
             Err(error) => warn!(%error, "the topology that was remembered does not read"),
         }
         loop {
+            let asked = now();
             match read_topology(&node, &config, &mut verifier, &mut last).await {
                 Ok(Some(state)) => {
                     failed = None;
-                    self.tell(Message::Topology(Box::new(state))).await;
+                    self.tell(Message::Topology(Box::new(state), asked)).await;
                 }
-                Ok(None) => failed = None,
+                Ok(None) => {
+                    failed = None;
+                    self.tell(Message::Confirmed(asked)).await;
+                }
                 // Said once, for as long as it stays so: a node may be away for hours on purpose.
                 Err(error) if failed.as_ref() == Some(&error.to_string()) => {}
                 Err(error) => {
@@ -300,57 +349,20 @@ impl Shell {
 
     async fn answer(&self, request: Request) -> Answer {
         match request {
-            Request::WorkflowRun { case, confirm, backup, archives, sealed } => {
-                let confirmed = match hosting::command::confirmed(confirm, backup, archives, sealed) {
-                    Ok(confirmed) => confirmed,
-                    Err(reason) => return Answer::failed("Confirm", reason),
-                };
-                hosting::command::run(&self.follower, &case, confirmed).await
-            }
-            Request::Status => {
-                let mut answer = self.said(Request::Status).await;
-                if let Answer::Done { value } = &mut answer {
-                    value["alarms"] = self.follower.alarms().await.into();
-                }
-                answer
-            }
-            Request::Workflow { case } => hosting::command::show(&self.follower, &case).await,
-            Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts } => {
-                let (host, advice) = match hosting::command::advised(&self.follower, host).await {
-                    Ok(advised) => advised,
-                    Err(answer) => return answer,
-                };
-                let request = Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts };
-                hosting::command::with_advice(self.said(request).await, advice)
-            }
-            Request::Approve { .. } | Request::Hash { .. } | Request::Contribute { .. } => self.signed(request).await,
-            other => self.said(other).await,
+            Request::Submit { case } => self.submit_case(case).await,
+            Request::HandOver { case } => self.hand_over(case).await,
+            Request::WorkflowRun { .. }
+            | Request::Workflow { .. }
+            | Request::Status
+            | Request::Propose { .. }
+            | Request::Approve { .. }
+            | Request::Hash { .. }
+            | Request::Contribute { .. } => self.hosted(request).await,
+            other => self.decide(other).await,
         }
     }
 
-    /// What leads to a signature. Where a fresh answer of a new host is all that is missing, it is asked for, and the
-    /// command is obeyed again.
-    async fn signed(&self, request: Request) -> Answer {
-        let mut answer = self.said(request.clone()).await;
-        let Answer::NotYet { reason } = &answer else { return answer };
-        let (Request::Approve { case, .. } | Request::Hash { case, .. } | Request::Contribute { case, .. }) = &request
-        else {
-            return answer;
-        };
-        if !reason.contains(HostingStep::Disconnect.name()) || !self.follower.asked_for(case).await {
-            return answer;
-        }
-        for _ in 0..APPROVE_LOOKS {
-            tokio::time::sleep(RETRY_AFTER).await;
-            answer = self.said(request.clone()).await;
-            if !matches!(answer, Answer::NotYet { .. }) {
-                break;
-            }
-        }
-        answer
-    }
-
-    async fn said(&self, request: Request) -> Answer {
+    async fn decide(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
         let mut ear = self.posting.listen();
         self.tell(Message::Request { request, reply }).await;
@@ -377,10 +389,10 @@ fn waits(answer: Answer) -> Answer {
 }
 
 /// What the participant showed before it was disconnected, judged again.
-fn remembered(folder: &Folder, verifier: &mut Verifier) -> anyhow::Result<Option<State>> {
+fn remembered(folder: &Folder, verifier: &mut Verifier) -> anyhow::Result<Option<(State, Timestamp)>> {
     let Some(remembered) = folder.topology()? else { return Ok(None) };
     let (_, items) = snapshot::read(&remembered.rows.0)?;
-    judged(remembered.synchronizer, verifier, &items).map(Some)
+    Ok(Some((judged(remembered.synchronizer, verifier, &items)?, remembered.at)))
 }
 
 /// A state made of signed rows, each of which Canton would accept.

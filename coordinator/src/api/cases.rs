@@ -106,6 +106,9 @@ fn missing(api: &Api, case: &Case, standing: &Standing, topology: &Topology) -> 
 /// Everybody who was ever enrolled: what they have said stays said.
 fn directory(api: &Api) -> Result<Directory, StoreError> {
     let mut directory = Directory::new(api.coordinator);
+    for former in &api.former {
+        directory.succeed(*former);
+    }
     for (identity, owner) in api.register.identities() {
         directory.admit(identity, owner);
     }

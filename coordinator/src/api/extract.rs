@@ -46,19 +46,21 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+        let path = request.uri().path().to_owned();
         let read = timeout(BODY_TIME_MAX, Bytes::from_request(request, api)).await;
         let read = read.map_err(|_| {
             Problem::new(Slug::BodyTooSlow, format!("it was not complete after {} s", BODY_TIME_MAX.as_secs()))
         })?;
-        let bytes = read.map_err(|rejection| unread(&rejection))?;
+        let bytes = read.map_err(|rejection| unread(&path, &rejection))?;
         let body = serde_json::from_slice(&bytes);
         body.map(Self).map_err(|error| Problem::new(Slug::BodyMalformed, format!("expected JSON: {error}")))
     }
 }
 
-fn unread(rejection: &BytesRejection) -> Problem {
+fn unread(path: &str, rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(Slug::BodyTooLong, format!("at most {} bytes are taken", super::BODY_BYTES_MAX));
+        let max = if path.ends_with("/cases") { super::take_over::BODY_BYTES_MAX } else { super::BODY_BYTES_MAX };
+        return Problem::new(Slug::BodyTooLong, format!("at most {max} bytes are taken"));
     }
     Problem::new(Slug::BodyMalformed, rejection.body_text())
 }

@@ -9,6 +9,7 @@ mod inbox;
 mod parcels;
 pub mod problem;
 mod statements;
+mod take_over;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use axum::{
     routing::{get, post, put},
 };
 use protocol::{identity::IdentityPublicKey, plan::Planner};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::problem::{Problem, Slug};
 use crate::{
@@ -48,6 +49,10 @@ pub struct Api {
     pub driver: Driver,
     /// The coordinator's identity key.
     pub coordinator: IdentityPublicKey,
+    /// The coordinators from which this one takes over.
+    pub former: Vec<IdentityPublicKey>,
+    /// Places for cases that are being taken over.
+    pub take_overs: Arc<Semaphore>,
     /// How intents are planned.
     pub planner: Planner,
     /// Becomes true when requests that wait must end.
@@ -61,7 +66,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/directory", get(directory::directory))
         .route("/v1/statements", post(statements::post))
         .route("/v1/inbox", get(inbox::inbox))
-        .route("/v1/cases", get(cases::list))
+        .route("/v1/cases", get(cases::list).merge(take_over::route()))
         .route("/v1/cases/{id}", get(cases::show))
         .route("/v1/cases/{id}/parcels/{parcel}", get(parcels::show).delete(parcels::take_back))
         .route("/v1/cases/{id}/parcels/{parcel}/bytes", put(parcels::receive).get(parcels::give))

@@ -229,14 +229,15 @@ fn slug_of(refused: &Refused) -> Slug {
         Refused::Case(CaseError::Full { .. } | CaseError::TooManyStatements { .. })
         | Refused::TooManyCases { .. }
         | Refused::TooManyBytes { .. } => Slug::LimitReached,
-        Refused::Case(CaseError::Forked { .. }) => Slug::HistoryForked,
+        Refused::Case(CaseError::Forked { .. }) | Refused::OtherHistory { .. } => Slug::HistoryForked,
         Refused::Case(CaseError::Statement(_)) | Refused::Statement(_) => Slug::StatementUnreadable,
         Refused::Case(
             CaseError::OtherCase { .. }
             | CaseError::SecondIntent(_)
             | CaseError::UnknownOffer { .. }
             | CaseError::Field { .. },
-        ) => Slug::StatementRefused,
+        )
+        | Refused::EmptyHistory => Slug::StatementRefused,
         Refused::UnknownCase(_) => Slug::CaseUnknown,
         Refused::Plan(_) => Slug::IntentUnplannable,
         Refused::CantonSignature { .. } => Slug::SignatureRefused,

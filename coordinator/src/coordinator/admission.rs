@@ -1,13 +1,11 @@
 //! What must hold before a statement enters a case: the owner's limits, clocks that agree, Canton signatures that verify.
 
 use canton_topology::{
-    Timestamp,
-    signature::Signature,
-    transaction::{SignatureOver, Transaction},
+    Timestamp, id::Namespace, judge::Verifier, signature::Signature, state::State, transaction::SignatureOver,
 };
 use protocol::{
     case::{Case, CaseError},
-    intent::{CaseId, Intent},
+    intent::Intent,
     limits,
     registry::Kind,
     statement::{Approval, Contribution, EncodedSignature, Statement, StatementHash},
@@ -29,7 +27,7 @@ impl Coordinator {
         Ok(())
     }
 
-    fn check_count(&self, intent: &Intent) -> Result<(), Refused> {
+    pub(super) fn check_count(&self, intent: &Intent) -> Result<(), Refused> {
         let max = limits::OPEN_CASES_PER_OWNER_MAX;
         let of_owner = self.cases.iter().filter(|(_, entry)| entry.case.intent().proposer == intent.proposer);
         if of_owner.filter(|(id, _)| !self.settled.contains(id)).count() >= max {
@@ -41,8 +39,12 @@ impl Coordinator {
     pub(super) fn check_bytes(&self, statement: &Statement) -> Result<(), Refused> {
         // The case says who may not speak at all.
         let Some(owner) = self.directory.owner(&statement.signer()) else { return Ok(()) };
+        self.check_more_bytes(owner, statement.bytes().len())
+    }
+
+    pub(super) fn check_more_bytes(&self, owner: &Namespace, more: usize) -> Result<(), Refused> {
         let max = limits::OPEN_BYTES_PER_OWNER_MAX;
-        let found = self.bytes.get(owner).copied().unwrap_or_default() + statement.bytes().len();
+        let found = self.bytes.get(owner).copied().unwrap_or_default() + more;
         if found > max {
             return Err(Refused::TooManyBytes { owner: owner.clone(), found, max });
         }
@@ -61,27 +63,31 @@ impl Coordinator {
             *bytes = bytes.saturating_sub(statement.bytes().len());
         }
     }
+}
 
-    /// A signature that does not verify tells that its sender is wrong, who should know at once. One of a key that
-    /// topology does not know yet is kept: it does not count until the key does.
-    pub(super) fn check_signatures(&mut self, id: CaseId, statement: &Statement) -> Result<(), Refused> {
-        let Some((offer, signatures)) = signatures(statement)? else { return Ok(()) };
-        let offered = self.case(&id).and_then(|case| case.offers().iter().find(|offered| offered.hash == offer));
-        // The case names the field that is wrong.
-        let Some((offered, state)) = offered.zip(self.state.as_ref()) else { return Ok(()) };
-        let known: Vec<Transaction> = offered.transactions.clone();
-        for (index, encoded) in signatures.iter().enumerate() {
-            let Ok(signature) = Signature::parse(&encoded.signature) else { continue };
-            let fingerprint = signature.signed_by().clone();
-            let Some(key) = state.signing_key(&fingerprint, &known) else { continue };
-            let message = *encoded.transaction.as_bytes();
-            let over = SignatureOver { signature, message, covers: Vec::new() };
-            if self.verifier.verify(&over, &key).is_err() {
-                return Err(Refused::CantonSignature { kind: statement.kind(), index, key: fingerprint });
-            }
+/// A signature that does not verify tells that its sender is wrong, who should know at once. One of a key that topology
+/// does not know yet is kept: it does not count until the key does.
+pub(super) fn check_signatures(
+    case: &Case,
+    state: Option<&State>,
+    verifier: &mut Verifier,
+    statement: &Statement,
+) -> Result<(), Refused> {
+    let Some((offer, signatures)) = signatures(statement)? else { return Ok(()) };
+    let offered = case.offers().iter().find(|offered| offered.hash == offer);
+    // The case names the field that is wrong.
+    let Some((offered, state)) = offered.zip(state) else { return Ok(()) };
+    for (index, encoded) in signatures.iter().enumerate() {
+        let Ok(signature) = Signature::parse(&encoded.signature) else { continue };
+        let fingerprint = signature.signed_by().clone();
+        let Some(key) = state.signing_key(&fingerprint, &offered.transactions) else { continue };
+        let message = *encoded.transaction.as_bytes();
+        let over = SignatureOver { signature, message, covers: Vec::new() };
+        if verifier.verify(&over, &key).is_err() {
+            return Err(Refused::CantonSignature { kind: statement.kind(), index, key: fingerprint });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The Canton signatures that a statement carries, and the offer that they are for.
@@ -108,7 +114,7 @@ fn signatures(statement: &Statement) -> Result<Option<(StatementHash, Vec<Encode
 }
 
 /// Agents refuse what was made in the future, so nobody could sign it yet.
-fn check_clock(intent: &Intent, now: Timestamp) -> Result<(), CaseError> {
+pub(super) fn check_clock(intent: &Intent, now: Timestamp) -> Result<(), CaseError> {
     if intent.created_at <= now.plus_micros(limits::CLOCK_SKEW_MICROS_MAX) {
         return Ok(());
     }

@@ -16,6 +16,7 @@ use protocol::{
     plan::Plan,
     stage::{effective_at, is_finished},
     statement::{Offer, Outcome, OutcomeResult, Statement, StatementHash},
+    submission::{Submitter, submitter},
     todo::{Step, lacks_offer, todo},
 };
 
@@ -128,6 +129,9 @@ impl Coordinator {
             Submission::Resting { failures, until } if until <= now => failures,
             Submission::UnderWay { .. } | Submission::Resting { .. } => return,
         };
+        if submitter(&entry.case.intent().change) == Submitter::AgentUnderConditions {
+            return;
+        }
         let Some(offer) = entry.case.offer().map(|offered| offered.hash) else { return };
         let retry_after = resubmit_after(&entry.case, offer);
         for step in todo(&entry.case, standing, self.state.as_ref(), now, retry_after) {
@@ -215,7 +219,7 @@ fn is_better(offered: &Offered, plan: &Plan, state: &State) -> bool {
 }
 
 /// Whether nothing can happen to a case any more: it has ended, and each transaction that was ever offered is effective,
-/// has lost its place, or was never signed by anybody.
+/// has lost its place, or was never signed by anybody here or elsewhere.
 fn is_settled(case: &Case, standing: &Standing, state: Option<&State>) -> bool {
     if standing.status.is_open() {
         return false;
@@ -225,7 +229,9 @@ fn is_settled(case: &Case, standing: &Standing, state: Option<&State>) -> bool {
         let is_over = state.is_some_and(|state| {
             state.effective_since(&transaction.hash()).is_some() || winner(state, transaction).is_some()
         });
-        is_over || case.signatures(&transaction.hash()).next().is_none()
+        let is_open =
+            state.is_some_and(|state| state.proposal(&transaction.unique_key(), &transaction.hash()).is_some());
+        is_over || (!is_open && case.signatures(&transaction.hash()).next().is_none())
     })
 }
 

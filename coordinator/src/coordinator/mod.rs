@@ -6,6 +6,7 @@
 mod admission;
 mod advance;
 mod schedule;
+mod take_over;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +31,8 @@ use protocol::{
 };
 use thiserror::Error;
 
-use self::schedule::Schedule;
 pub use self::view::{missing_in_words, summary};
+use self::{admission::check_signatures, schedule::Schedule};
 
 /// What the shell must do, in this order.
 #[derive(Clone, Debug)]
@@ -93,6 +94,19 @@ pub enum Refused {
         found: usize,
         /// The limit.
         max: usize,
+    },
+    /// There is nothing to take over.
+    #[error("statements: none; a case begins with its intent")]
+    EmptyHistory,
+    /// The history that is handed over is not the one that stands here.
+    #[error(
+        "case {case}: statement {position} is another one here; compare heads with the other owners. What is missing here may be posted, statement by statement"
+    )]
+    OtherHistory {
+        /// The case.
+        case: CaseId,
+        /// The first place where they differ.
+        position: usize,
     },
     /// A Canton signature does not verify.
     #[error("{kind}: field signatures: number {index} is not key {key}'s signature over the transaction that it names; sign its hash again", kind = kind.name())]
@@ -186,6 +200,12 @@ impl Coordinator {
         self.directory.admit(identity, owner)
     }
 
+    /// Takes over from another coordinator: what it said in a case stands there until this one speaks. `false` where the
+    /// key is an owner's.
+    pub fn succeed(&mut self, former: IdentityPublicKey) -> bool {
+        self.directory.succeed(former)
+    }
+
     /// Takes back a stored statement, at start, without any consequence.
     ///
     /// # Errors
@@ -238,8 +258,9 @@ impl Coordinator {
     /// Appends somebody's statement to its case.
     fn append(&mut self, id: CaseId, statement: &Statement) -> Result<(), Refused> {
         self.check_bytes(statement)?;
-        self.check_signatures(id, statement)?;
-        let entry = self.cases.get_mut(&id).ok_or(Refused::UnknownCase(id))?;
+        let Self { cases, state, verifier, .. } = self;
+        let entry = cases.get_mut(&id).ok_or(Refused::UnknownCase(id))?;
+        check_signatures(&entry.case, state.as_ref(), verifier, statement)?;
         entry.case.append(statement.clone(), &self.directory)?;
         Ok(())
     }

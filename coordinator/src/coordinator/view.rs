@@ -19,6 +19,10 @@ pub fn summary(case: &Case, standing: &Standing) -> CaseSummary {
 pub fn missing_in_words(standing: &Standing) -> Vec<String> {
     let name = |transaction: &Transaction| transaction.mapping().code().name();
     let mut words: Vec<String> = standing.obstacle.iter().map(|reason| format!("an obstacle: {reason}")).collect();
+    for one in standing.merged.iter().filter(|one| one.asleep) {
+        let transaction = &one.signed.transaction;
+        words.push(format!("{}: it sleeps; the signature of one more owner wakes it", name(transaction)));
+    }
     for (transaction, missing) in standing.missing() {
         for namespace in &missing.namespaces {
             let owners: Vec<&str> = namespace.owners.iter().map(Namespace::as_str).collect();

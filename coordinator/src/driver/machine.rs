@@ -97,6 +97,9 @@ impl Machine {
                 // Who asked may have gone; what was taken is taken.
                 let _ = reply.send(self.take(statement));
             }
+            Command::TakeOver { statements, reply } => {
+                let _ = reply.send(self.take_over(&statements));
+            }
             Command::Admit { identity, owner } => {
                 if !self.mind.admit(identity, owner) {
                     warn!(%identity, "an identity key of somebody else was enrolled; it goes on speaking for its first owner");
@@ -127,6 +130,16 @@ impl Machine {
             self.restore(case)?;
         }
         let (taken, effects) = self.mind.take(statement, clock::now())?;
+        Ok((taken, self.carry_out(effects)))
+    }
+
+    fn take_over(&mut self, statements: &[Statement]) -> Result<(Taken, Appending), TakeError> {
+        if let Some(Ok(case)) = statements.first().map(Statement::case)
+            && self.mind.case(&case).is_none()
+        {
+            self.restore(case)?;
+        }
+        let (taken, effects) = self.mind.take_over(statements, clock::now())?;
         Ok((taken, self.carry_out(effects)))
     }
 

@@ -33,6 +33,7 @@ const WAITING_MAX: usize = 1024;
 /// What the mind is told.
 enum Command {
     Take { statement: Statement, reply: oneshot::Sender<Result<(Taken, Appending), TakeError>> },
+    TakeOver { statements: Vec<Statement>, reply: oneshot::Sender<Result<(Taken, Appending), TakeError>> },
     Admit { identity: IdentityPublicKey, owner: Namespace },
     Topology(Arc<State>),
     Submitted { case: CaseId, offer: StatementHash, result: SubmitResult },
@@ -71,6 +72,8 @@ pub struct Parts {
     pub register: Arc<Register>,
     /// The key that signs offers and outcomes.
     pub signer: Box<dyn SignStatements + Send>,
+    /// The coordinators from which this one takes over.
+    pub former: Vec<IdentityPublicKey>,
     /// How intents are planned.
     pub planner: Planner,
     /// The participant, and how often topology is read.
@@ -111,9 +114,12 @@ impl Driver {
         handle: &Handle,
         stop: &watch::Receiver<bool>,
     ) -> Result<(Self, JoinSet<()>), StoreError> {
-        let Parts { store, register, signer, planner, node } = parts;
+        let Parts { store, register, signer, former, planner, node } = parts;
         let (commands, inbox) = mpsc::channel();
         let mut mind = Coordinator::new(signer, planner);
+        for key in former {
+            mind.succeed(key);
+        }
         for enrolment in store.enrolments()? {
             let entered = register.enter(&enrolment);
             let (identity, owner) = entered.map_err(|error| StoreError::Damaged {
@@ -148,6 +154,19 @@ impl Driver {
         let _place = self.places.try_acquire().map_err(|_| TakeError::Busy)?;
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Take { statement, reply }).map_err(|_| TakeError::Stopping)?;
+        let (taken, appending) = answer.await.map_err(|_| TakeError::Stopping)??;
+        appending.await?;
+        Ok(taken)
+    }
+
+    /// Takes a case over from another coordinator; answers when all of it is durable.
+    ///
+    /// # Errors
+    /// See [`TakeError`].
+    pub async fn take_over(&self, statements: Vec<Statement>) -> Result<Taken, TakeError> {
+        let _place = self.places.try_acquire().map_err(|_| TakeError::Busy)?;
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::TakeOver { statements, reply }).map_err(|_| TakeError::Stopping)?;
         let (taken, appending) = answer.await.map_err(|_| TakeError::Stopping)??;
         appending.await?;
         Ok(taken)

@@ -19,6 +19,8 @@ pub struct Rows {
     pub synchronizer: PhysicalSynchronizerId,
     /// Every row that is or was effective, in the order in which they were sequenced.
     pub items: Vec<Item>,
+    /// Every proposal that is open, with the signatures that it has.
+    pub open: Vec<Item>,
 }
 
 /// Reads topology.
@@ -52,7 +54,8 @@ impl ReadTopology for Connected {
         Box::pin(async move {
             let synchronizer = self.participant.synchronizer(&self.synchronizer).await?;
             let items = self.participant.topology(&self.synchronizer).await?;
-            Ok(Rows { synchronizer, items })
+            let open = self.participant.open_proposals(&self.synchronizer).await?;
+            Ok(Rows { synchronizer, items, open })
         })
     }
 }

@@ -37,6 +37,10 @@ pub struct Reader {
 /// What was read and judged so far.
 struct Judged {
     items: Vec<Item>,
+    open: Vec<Item>,
+    /// The rows for good alone: what is new is judged on top of it.
+    bare: State,
+    /// The same with the open proposals.
     state: Arc<State>,
     verifier: Verifier,
 }
@@ -101,26 +105,31 @@ impl Reader {
 
 /// Judges the rows that are new, or all of them where the old ones are not the beginning of what was read now.
 fn judge(before: Option<Judged>, rows: Rows) -> (Judged, bool) {
-    let Rows { synchronizer, items } = rows;
+    let Rows { synchronizer, items, open } = rows;
     let before = before.filter(|before| {
         before.state.synchronizer() == &synchronizer
             && before.items.len() <= items.len()
             && before.items.iter().zip(&items).all(|(old, new)| is_same(old, new))
     });
-    let (known, state, mut verifier) = match before {
-        Some(before) if before.items.len() == items.len() => return (Judged { items, ..before }, false),
-        Some(before) => (before.items.len(), State::clone(&before.state), before.verifier),
+    let (known, mut bare, mut verifier) = match before {
+        Some(before) if before.items.len() == items.len() && before.open == open => {
+            return (Judged { items, ..before }, false);
+        }
+        Some(before) => (before.items.len(), before.bare, before.verifier),
         None => (0, State::new(synchronizer, StaticParameters::default()), Verifier::default()),
     };
-    let mut state = state;
-    let verdicts = replay(&mut state, &mut verifier, &items[known..]);
+    let verdicts = replay(&mut bare, &mut verifier, &items[known..]);
     for (item, verdict) in items[known..].iter().zip(verdicts) {
         if let Verdict::Rejected(rejection) = verdict {
             let transaction = item.transaction.transaction.hash();
             warn!(%transaction, %rejection, "the participant has a row that Canton's rules refuse; it is left out");
         }
     }
-    (Judged { items, state: Arc::new(state), verifier }, true)
+    let mut state = bare.clone();
+    for item in &open {
+        state.keep_open(item);
+    }
+    (Judged { items, open, bare, state: Arc::new(state), verifier }, true)
 }
 
 /// The end of a row's validity follows from the rows after it.

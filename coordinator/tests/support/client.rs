@@ -17,7 +17,11 @@ use coordinator::{
     tls::{accept::Bounds, install_crypto},
 };
 use protocol::{
-    api::{Base64, EnrollRequest, EnrollResponse, Inbox, Invitation, PostStatement, Posted, Problem},
+    api::{
+        Base64, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, Invitation, PostStatement,
+        Posted, Problem,
+    },
+    identity::IdentityPublicKey,
     statement::Statement,
 };
 use rcgen::{CertificateParams, KeyPair};
@@ -43,6 +47,7 @@ pub fn config(folder: &Path) -> Config {
         public_address: None,
         invitation_lifetime: Duration::from_secs(3600),
         log: "info".to_owned(),
+        former: Vec::new(),
         participant: None,
         parcels: QUOTAS,
     }
@@ -57,8 +62,23 @@ impl Service {
         Self::start_in(tempfile::tempdir().unwrap(), Some(node), Bounds::default()).await
     }
 
+    /// One that takes over from another coordinator.
+    pub async fn start_after(former: IdentityPublicKey, node: Option<Arc<dyn Node>>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { former: vec![former], ..config(folder.path()) };
+        Self::start_as(config, folder, node, Bounds::default()).await
+    }
+
     pub async fn start_in(folder: tempfile::TempDir, node: Option<Arc<dyn Node>>, bounds: Bounds) -> Self {
-        let mut config = config(folder.path());
+        Self::start_as(config(folder.path()), folder, node, bounds).await
+    }
+
+    async fn start_as(
+        mut config: Config,
+        folder: tempfile::TempDir,
+        node: Option<Arc<dyn Node>>,
+        bounds: Bounds,
+    ) -> Self {
         config.participant = node.is_some().then(|| ParticipantConfig {
             address: "http://127.0.0.1:1".to_owned(),
             synchronizer: synchronizer(),
@@ -185,6 +205,16 @@ impl Api {
 
     pub async fn must_post(&self, statement: &Statement) -> Posted {
         self.post(statement).await.unwrap()
+    }
+
+    pub async fn hand_over(&self, statements: &[Statement]) -> Result<HandedOver, Refusal> {
+        let statements = statements.iter().map(|statement| Base64(statement.bytes().to_vec())).collect();
+        read(self.client.post(self.url("/v1/cases")).json(&HandOver { statements }).send().await.unwrap()).await
+    }
+
+    /// The coordinator's identity key.
+    pub async fn coordinator(&self) -> IdentityPublicKey {
+        self.must_get::<Directory>("/v1/directory").await.coordinator
     }
 
     pub async fn inbox(&self, after: u64, wait_ms: u64) -> Inbox {

@@ -83,6 +83,15 @@ impl World {
         }
     }
 
+    /// Somebody hands these in as proposals, past every coordinator.
+    pub fn propose_elsewhere(&self, rows: &[SignedTransaction]) {
+        let proposals: Vec<SignedTransaction> =
+            rows.iter().map(|row| SignedTransaction { proposal: true, ..row.clone() }).collect();
+        for verdict in self.judge(&proposals) {
+            assert!(!matches!(verdict, Verdict::Rejected(_)), "{verdict:?}");
+        }
+    }
+
     fn judge(&self, rows: &[SignedTransaction]) -> Vec<Verdict> {
         let mut state = self.lock();
         let at = Timestamp(state.rows().count() as i64 + 1);
@@ -101,7 +110,8 @@ impl ReadTopology for World {
     fn read(&self) -> Answer<'_, Rows> {
         let state = self.lock();
         let items = state.rows().filter(|row| !row.proposal).map(|row| row.to_item()).collect();
-        let rows = Rows { synchronizer: state.synchronizer().clone(), items };
+        let open = state.proposals().map(|row| row.to_item()).collect();
+        let rows = Rows { synchronizer: state.synchronizer().clone(), items, open };
         Box::pin(async move { Ok(rows) })
     }
 }

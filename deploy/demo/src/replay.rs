@@ -336,7 +336,7 @@ impl World {
         let effects = self.coordinator.topology_changed(state.clone(), Timestamp(self.now));
         self.deliver(&effects)?;
         for owner in self.owners.values_mut() {
-            owner.agent.topology_changed(state.clone());
+            owner.agent.topology_changed(state.clone(), Timestamp(self.now));
         }
         Ok(state)
     }

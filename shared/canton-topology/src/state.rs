@@ -14,7 +14,7 @@ use crate::{
     mapping::{Code, Mapping, NamespaceDelegation},
     signature::{SignatureAlgorithm, SignatureFormat},
     snapshot::Item,
-    transaction::{MultiSignatures, Operation, Serial, SignatureOver, SignedTransaction, Transaction},
+    transaction::{Operation, Serial, SignatureOver, SignedTransaction, Transaction},
 };
 
 /// What a synchronizer fixed at its birth, as far as it decides about topology.
@@ -85,22 +85,7 @@ impl Row {
 
     /// The transaction with its signatures, as it is sent and exported.
     pub fn to_signed(&self) -> SignedTransaction {
-        let mut signed = SignedTransaction::new((*self.transaction).clone(), Vec::new(), self.proposal);
-        for over in self.signatures.values() {
-            let signature = over.signature.clone();
-            if over.covers.is_empty() {
-                signed.signatures.push(signature);
-                continue;
-            }
-            match signed.multi.iter_mut().find(|entry| entry.hashes == over.covers) {
-                Some(entry) => entry.signatures.push(signature),
-                None => {
-                    let hashes = over.covers.clone();
-                    signed.multi.push(MultiSignatures { hashes, signatures: vec![signature] });
-                }
-            }
-        }
-        signed
+        SignedTransaction::signed_over((*self.transaction).clone(), self.signatures.values(), self.proposal)
     }
 
     /// The row as a snapshot holds it.

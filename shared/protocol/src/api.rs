@@ -5,6 +5,7 @@
 //! | `POST /v1/enroll` | [`EnrollRequest`] | [`EnrollResponse`] |
 //! | `GET /v1/directory` | | [`Directory`] |
 //! | `POST /v1/statements` | [`PostStatement`] | [`Posted`] |
+//! | `POST /v1/cases` | [`HandOver`] | [`HandedOver`] |
 //! | `GET /v1/inbox?after=&wait_ms=` | | [`Inbox`] |
 //! | `GET /v1/cases`, `GET /v1/cases/{id}` | | [`CaseList`], [`CaseDetail`] |
 //! | `GET /v1/cases/{id}/parcels/{sha256}` | | [`ParcelStatus`] |
@@ -107,6 +108,25 @@ pub struct Posted {
     /// Its place in the case.
     pub position: u64,
     /// The case's head after it, hex.
+    pub head: String,
+}
+
+/// A case is handed over to another coordinator: all its statements, in their order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandOver {
+    /// The statements' bytes.
+    pub statements: Vec<Base64>,
+}
+
+/// The case is stored durably.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// The case.
+    pub case: String,
+    /// How many of its statements the answer is about: as many as were handed over.
+    pub statements: u64,
+    /// The case's head after them, hex.
     pub head: String,
 }
 

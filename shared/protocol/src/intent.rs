@@ -105,6 +105,8 @@ pub enum Change {
     CreatePartyWithKeyMapping(CreateParty),
     /// A party gets one more host.
     HostParty(HostParty),
+    /// A transaction that was proposed elsewhere.
+    Adopt(Adopt),
 }
 
 impl Change {
@@ -122,6 +124,7 @@ impl Change {
             Self::MigrateKeys(_) => "migrate-keys",
             Self::CreatePartyWithKeyMapping(_) => "create-party-with-key-mapping",
             Self::HostParty(_) => "host-party",
+            Self::Adopt(_) => "adopt",
         }
     }
 
@@ -137,7 +140,8 @@ impl Change {
             | Self::Revoke(_)
             | Self::LeaveHost(_)
             | Self::CreatePartyWithKeyMapping(_)
-            | Self::HostParty(_) => false,
+            | Self::HostParty(_)
+            | Self::Adopt(_) => false,
         }
     }
 }
@@ -184,6 +188,13 @@ pub struct Void {
     pub case: CaseId,
     /// What is voided: the serials to be consumed, and the transactions that they belong to.
     pub slots: Vec<Slot>,
+}
+
+/// A transaction that somebody proposed elsewhere, such as in a Canton console, exactly as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The wrapped transaction.
+    pub transaction: Vec<u8>,
 }
 
 /// One place in Canton's chains that one transaction can take.

@@ -34,6 +34,16 @@ pub const OWNERS_MAX: usize = 100;
 pub const HOSTS_MAX: usize = 100;
 /// Most inline signing keys of a party (Canton's own maximum).
 pub const SIGNING_KEYS_MAX: usize = 20;
+/// Most proposals made elsewhere that are shown of those that one namespace has signed; the rest is counted.
+pub const FOREIGN_PER_NAMESPACE_MAX: usize = 10;
+/// Most proposals made elsewhere that are shown at all.
+pub const FOREIGN_SHOWN_MAX: usize = 200;
+/// Most bytes of statements of one case that a coordinator takes over at once: 32 MiB.
+pub const TAKE_OVER_BYTES_MAX: usize = 32 << 20;
+/// Most cases that a coordinator reads at once in order to take them over: each may be long.
+pub const TAKE_OVERS_AT_ONCE_MAX: usize = 2;
+/// Most owners of a coordinator's directory that an agent reads and keeps.
+pub const DIRECTORY_OWNERS_MAX: usize = 1_000;
 /// Most entries that one inbox answer carries.
 pub const INBOX_ENTRIES_MAX: usize = 500;
 /// Longest time, in milliseconds, that an inbox request may wait.
@@ -60,3 +70,9 @@ pub const CLOCK_SKEW_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
 pub const PACKAGES_MAX: usize = 10_000;
 /// How old, in microseconds, the answer to a question may be when something is signed because of it: ten minutes.
 pub const FRESH_MICROS_MAX: i64 = 10 * 60 * 1_000_000;
+/// How old, in microseconds, the topology may be that an agent signs by: one minute.
+pub const TOPOLOGY_AGE_MICROS_MAX: i64 = 60 * 1_000_000;
+/// How long, in microseconds, a complete case is left to the coordinator before an agent submits it: one minute.
+pub const COORDINATOR_SUBMITS_WITHIN_MICROS: i64 = 60 * 1_000_000;
+/// How long, in microseconds, an agent leaves a complete case to the approver before it, and to its own last attempt.
+pub const AGENT_SUBMITS_WITHIN_MICROS: i64 = 20 * 1_000_000;

@@ -11,7 +11,7 @@ use canton_topology::{
     planner,
     rejection::Rejection,
     signature::{Signature, SignatureAlgorithm},
-    state::State,
+    state::{Row, State},
     transaction::{SignatureOver, SignedTransaction, Transaction},
 };
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,13 @@ use crate::case::{Case, Offered};
 pub struct Merged {
     /// The transaction with the signatures that verify and count today; complete or not.
     pub signed: SignedTransaction,
+    /// Of these signatures, the keys whose signature no statement brought: the synchronizer shows it.
+    pub from_synchronizer: BTreeSet<Fingerprint>,
     /// Whether it is effective already.
     pub effective: bool,
+    /// Whether the synchronizer holds all these signatures, they suffice, and it sleeps all the same: an honest node wakes
+    /// it only for a signer more.
+    pub asleep: bool,
     /// What is missing.
     pub missing: Missing,
 }
@@ -56,54 +61,81 @@ pub struct MissingNamespace {
     pub owners: Vec<Namespace>,
 }
 
-/// Merges what a case received for an offer, on the topology of `state`.
+/// Merges what a case received for an offer with what the synchronizer shows of it, on the topology of `state`.
 pub fn merge(case: &Case, offered: &Offered, state: &State, verifier: &mut Verifier) -> Vec<Merged> {
     let mut scratch = state.clone();
     let mut all = Vec::new();
     for transaction in &offered.transactions {
-        let effective = state.effective_since(&transaction.hash()).is_some();
-        let signatures = counting(case, transaction, &scratch, verifier);
-        let signers: BTreeSet<Fingerprint> = signatures.iter().map(|one| one.signed_by().clone()).collect();
-        let missing = if effective { Missing::default() } else { missing(&scratch, transaction, &signers) };
-        if !effective {
+        let message = *transaction.hash().as_bytes();
+        let over = |signature: &Signature| SignatureOver { signature: signature.clone(), message, covers: Vec::new() };
+        let brought = case.signatures(&transaction.hash()).map(over).collect();
+        let open = state.proposal(&transaction.unique_key(), &transaction.hash());
+        let one = merge_one(transaction, brought, open, &scratch, verifier);
+        let is_effective = state.effective_since(&transaction.hash()).is_some();
+        if !is_effective {
             scratch.assume(transaction);
         }
-        all.push(Merged { signed: SignedTransaction::new(transaction.clone(), signatures, false), effective, missing });
+        all.push(if is_effective {
+            Merged { effective: true, asleep: false, missing: Missing::default(), ..one }
+        } else {
+            one
+        });
     }
     all
 }
 
+/// Brings together the signatures over one transaction: those that somebody brought, and those of its open proposal.
+/// Each key counts once, and what was brought comes first.
+pub fn merge_one(
+    transaction: &Transaction,
+    brought: Vec<SignatureOver>,
+    open: Option<&Row>,
+    state: &State,
+    verifier: &mut Verifier,
+) -> Merged {
+    let shown: Vec<SignatureOver> = open.iter().flat_map(|row| row.signatures.values().cloned()).collect();
+    let counting = counting(transaction, brought.iter().chain(&shown), state, verifier);
+    let is_shown = |over: &&SignatureOver| shown.contains(over) && !brought.contains(over);
+    let from_synchronizer = counting.iter().filter(is_shown).map(|over| over.signature.signed_by().clone()).collect();
+    let signed = SignedTransaction::signed_over(transaction.clone(), &counting, false);
+    let signers = signed.signers();
+    let missing = missing(state, transaction, &signers);
+    let holds_all = open.is_some_and(|row| signers.iter().all(|key| row.signatures.contains_key(key)));
+    let asleep = holds_all && !signers.is_empty() && missing.is_empty();
+    Merged { signed, from_synchronizer, effective: false, asleep, missing }
+}
+
 /// The signatures that verify and count, the first such of each key, ordered by key.
-fn counting(case: &Case, transaction: &Transaction, state: &State, verifier: &mut Verifier) -> Vec<Signature> {
-    let candidates: BTreeSet<Fingerprint> =
-        case.signatures(&transaction.hash()).map(|signature| signature.signed_by().clone()).collect();
+fn counting<'a>(
+    transaction: &Transaction,
+    received: impl Iterator<Item = &'a SignatureOver> + Clone,
+    state: &State,
+    verifier: &mut Verifier,
+) -> Vec<SignatureOver> {
+    let candidates: BTreeSet<Fingerprint> = received.clone().map(|over| over.signature.signed_by().clone()).collect();
     let permissible = planner::permissible(state, transaction, &candidates);
-    let mut signatures: Vec<Signature> = Vec::new();
-    for signature in case.signatures(&transaction.hash()) {
-        let is_first = signatures.iter().all(|other| other.signed_by() != signature.signed_by());
-        let Some(key) = permissible.get(signature.signed_by()).filter(|_| is_first) else { continue };
-        let over =
-            SignatureOver { signature: signature.clone(), message: *transaction.hash().as_bytes(), covers: Vec::new() };
-        if verifier.verify(&over, key).is_ok() {
-            signatures.push(signature.clone());
+    let mut counting: Vec<SignatureOver> = Vec::new();
+    for over in received {
+        let signer = over.signature.signed_by();
+        let is_first = counting.iter().all(|other| other.signature.signed_by() != signer);
+        let Some(key) = permissible.get(signer).filter(|_| is_first) else { continue };
+        if verifier.verify(over, key).is_ok() {
+            counting.push(over.clone());
         }
     }
     if let Mapping::NamespaceDelegation(delegation) = transaction.mapping()
         && delegation.is_root()
-        && let Some(own) = signatures.iter().find(|one| one.signed_by() == delegation.target.fingerprint_ref())
+        && let Some(own) =
+            counting.iter().find(|over| over.signature.signed_by() == delegation.target.fingerprint_ref())
     {
         // Any other key on a root delegation takes away that it is one.
         return vec![own.clone()];
     }
-    signatures.sort_by(|a, b| a.signed_by().cmp(b.signed_by()));
-    let is_plain = |signature: &Signature| {
-        permissible.get(signature.signed_by()).is_some_and(|key| is_surely_taken(signature, key, state))
+    counting.sort_by(|a, b| a.signature.signed_by().cmp(b.signature.signed_by()));
+    let is_plain = |over: &SignatureOver| {
+        permissible.get(over.signature.signed_by()).is_some_and(|key| is_surely_taken(&over.signature, key, state))
     };
-    if signatures.iter().all(is_plain) {
-        signatures
-    } else {
-        without_spoilers(transaction, signatures, state, verifier)
-    }
+    if counting.iter().all(is_plain) { counting } else { without_spoilers(transaction, counting, state, verifier) }
 }
 
 /// Whether nothing but the mathematics can be wrong with a signature.
@@ -119,16 +151,16 @@ fn is_surely_taken(signature: &Signature, key: &SigningPublicKey, state: &State)
 /// whole transaction.
 fn without_spoilers(
     transaction: &Transaction,
-    mut signatures: Vec<Signature>,
+    mut signatures: Vec<SignatureOver>,
     state: &State,
     verifier: &mut Verifier,
-) -> Vec<Signature> {
+) -> Vec<SignatureOver> {
     while !signatures.is_empty() {
-        let signed = SignedTransaction::new(transaction.clone(), signatures.clone(), false);
+        let signed = SignedTransaction::signed_over(transaction.clone(), &signatures, false);
         let verdict = planner::would_accept(state, verifier, &[signed], Timestamp(0)).pop();
         let Some(Verdict::Rejected(Rejection::SignatureCheckFailed { key, .. })) = verdict else { break };
         let before = signatures.len();
-        signatures.retain(|signature| *signature.signed_by() != key);
+        signatures.retain(|over| *over.signature.signed_by() != key);
         if signatures.len() == before {
             break;
         }
@@ -189,7 +221,7 @@ pub fn completeness(merged: &[Merged], state: &State, verifier: &mut Verifier, n
         }
     }
     // What carries no signature was completed by what the synchronizer holds already; a node takes none without one.
-    if open.iter().any(|signed| signed.signatures.is_empty()) {
+    if open.iter().any(|signed| signed.signers().is_empty()) {
         return Completeness::Incomplete;
     }
     Completeness::Complete(open)

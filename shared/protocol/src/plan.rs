@@ -154,6 +154,7 @@ fn plan_one(intent: &Intent, state: &State) -> Result<Vec<Transaction>, PlanErro
         Change::Raw(change) => workflow::raw::plan(change)?,
         Change::Void(change) => workflow::void::plan(change, state)?,
         Change::HostParty(change) => workflow::host_party::plan(change, state)?,
+        Change::Adopt(change) => workflow::adopt::plan(change, state)?,
     };
     in_range("transactions", transactions.len() as u64, 1, limits::TRANSACTIONS_PER_PROPOSAL_MAX as u64, "")?;
     if !matches!(intent.change, Change::Raw(_)) {

@@ -10,7 +10,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{danger::Danger, plan::PlanError, statement::StatementHash};
+use crate::{danger::Danger, limits, plan::PlanError, statement::StatementHash};
 
 /// Why an agent does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -79,6 +79,19 @@ pub enum Refusal {
     /// This agent is frozen.
     #[error("this agent is frozen by its owner; nothing is signed until it is thawed")]
     Frozen,
+    /// The topology that the agent would judge by is not of today.
+    #[error(
+        "this agent's topology was read at {at}, and it is {clock} here; at most {max} s may lie between: is its participant reachable, and connected?",
+        at = moment(*seen),
+        clock = moment(*now),
+        max = limits::TOPOLOGY_AGE_MICROS_MAX / 1_000_000
+    )]
+    StaleState {
+        /// When the participant showed it last.
+        seen: Timestamp,
+        /// This agent's time.
+        now: Timestamp,
+    },
     /// The bytes say more than the view shows.
     #[error("transaction {index}: {place}: {reason}; nothing may be signed that is not shown")]
     NotShown {
@@ -250,6 +263,7 @@ impl Refusal {
             Self::FromTheFuture { .. } => "FromTheFuture",
             Self::Withdrawn => "Withdrawn",
             Self::Frozen => "Frozen",
+            Self::StaleState { .. } => "StaleState",
             Self::NotShown { .. } => "NotShown",
             Self::BaseMismatch { .. } => "BaseMismatch",
             Self::StaleBase { .. } => "StaleBase",

@@ -7,11 +7,11 @@ use crate::{
     hosting::{
         HostingStep,
         checklist::{Actor, Item, Progress},
-        coordinator_submits,
     },
     life::{Standing, Status},
     stage,
     statement::{OutcomeResult, StatementHash},
+    submission::{Submitter, submitter},
 };
 
 /// One thing to be done.
@@ -54,9 +54,9 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
         Status::Waiting if state.is_some_and(|state| lacks_offer(case, state)) => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
-        Status::Ready if !coordinator_submits(case) => vec![Step::Watch],
+        Status::Ready if is_under_conditions(case) => vec![Step::Watch],
         Status::Ready => submit(standing),
-        Status::Submitted if !coordinator_submits(case) => vec![Step::Watch],
+        Status::Submitted if is_under_conditions(case) => vec![Step::Watch],
         Status::Submitted if case.offer().is_some_and(|offered| is_stale(case, offered.hash, now, retry_after)) => {
             submit(standing)
         }
@@ -75,6 +75,10 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
             }
         }
     }
+}
+
+fn is_under_conditions(case: &Case) -> bool {
+    submitter(&case.intent().change) == Submitter::AgentUnderConditions
 }
 
 /// What the owners are to do on their nodes, by the checklist of a hosting.

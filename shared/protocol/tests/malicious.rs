@@ -109,7 +109,15 @@ fn an_agent_whose_planner_conspires_still_refuses() {
     let planned = hostile(case.intent(), &world.state).unwrap();
     world.offer(&mut case, &planned.transactions, planned.base);
     let (me, book) = (world.owner("bob").me(&world.synchronizer), world.book_of("bob"));
-    let context = Context { me: &me, book: &book, state: &world.state, live: &[], now: world.now, frozen: false };
+    let context = Context {
+        me: &me,
+        book: &book,
+        state: &world.state,
+        seen: world.now,
+        live: &[],
+        now: world.now,
+        frozen: false,
+    };
     match verify_with(&case, &context, hostile) {
         Verification::Refused(refusal) => assert_eq!(refusal.name(), "OutsideFrame", "{refusal}"),
         other => panic!("not refused: {other:?}"),

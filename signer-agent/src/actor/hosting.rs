@@ -15,9 +15,8 @@ use protocol::{
     identity::IdentityPublicKey,
     intent::{CaseId, Change, HostParty, Seat},
     life::{Standing, standing},
-    merge,
     statement::{Attestation, Claim, Question, Statement, StatementHash},
-    verify::{Context, still_wanted},
+    verify::{Context, is_fresh},
 };
 use serde_json::{Value, json};
 use tracing::warn;
@@ -42,15 +41,16 @@ impl Actor {
         let at = now();
         let standing = standing(case, Some(state), &mut Verifier::default(), at);
         let change = record.change.clone();
+        let items = checklist(&record, &standing, at);
         let is_proposed = record.transaction().is_some_and(|one| self.is_proposed(one, &change.target));
         Some(View {
             case: *id,
             synchronizer: me.synchronizer.clone(),
             me: me.owner.clone(),
             untrusted: self.untrusted(case, record.change, &context),
-            items: checklist(&record, &standing, at),
+            items,
             missing_packages: record.missing_packages(at),
-            complete: self.complete(case),
+            complete: standing.complete.filter(|_| standing.status.is_open() && is_fresh(context.seen, at)),
             answered: record.answered(&me.identity, at),
             open_questions: record.open_questions(at),
             is_proposed,
@@ -78,15 +78,6 @@ impl Actor {
         let Some(state) = self.agent.state() else { return false };
         let row = state.proposal(&transaction.unique_key(), &transaction.hash());
         row.is_some_and(|row| row.signatures.contains_key(target.participant.namespace().fingerprint()))
-    }
-
-    /// What may be submitted: complete, and still wanted.
-    fn complete(&self, case: &Case) -> Option<Vec<canton_topology::transaction::SignedTransaction>> {
-        let (state, at) = (self.agent.state()?, now());
-        still_wanted(case, &self.agent.context(state, &[], at)).ok()?;
-        let mut verifier = Verifier::default();
-        let merged = merge::merge(case, case.offer()?, state, &mut verifier);
-        merge::complete(&merged, state, &mut verifier, at)
     }
 
     /// Whether the owner's own node hosts a party.

@@ -9,10 +9,13 @@ use canton_topology::{
     id::{Fingerprint, PhysicalSynchronizerId, SynchronizerId},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use protocol::{difference::DifferenceClass, intent::Scope};
+use protocol::{difference::DifferenceClass, intent::Scope, limits::COORDINATOR_SUBMITS_WITHIN_MICROS};
 
 pub use self::change_set::ChangeSet;
 use self::change_set::scope;
+
+/// The default of `run --submit-after`, in seconds.
+const SUBMIT_AFTER: u64 = (COORDINATOR_SUBMITS_WITHIN_MICROS / 1_000_000).unsigned_abs();
 
 /// One owner's signer agent.
 #[derive(Parser)]
@@ -94,6 +97,18 @@ pub enum Command {
     /// Wants the serials of a case consumed, so that its given signatures die.
     #[command(after_help = "Example: signer-agent --data alice void 0198f0c1 --reason 'withdrawn'")]
     Void(Reasoned),
+    /// Proposals on the synchronizer that no case knows, such as those of a Canton console.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice foreign list")]
+    Foreign(Foreign),
+    /// Wants the change of a case again, after another transaction took its serial: a new case on what stands now.
+    #[command(after_help = "Example: signer-agent --data alice rebase 0198f0c1")]
+    Rebase(Rebase),
+    /// Hands a complete case in by the owner's own participant, without waiting for the coordinator.
+    #[command(after_help = "Example: signer-agent --data alice submit 0198f0c1")]
+    Submit(Case),
+    /// Gives cases to a coordinator that took over from another one; `enroll` there first.
+    #[command(after_help = "Example: signer-agent --data alice hand-over --all")]
+    HandOver(HandOver),
     /// Shows topology data in words: a transaction, a signed one, or a snapshot; raw, hex, base64 or gzip.
     #[command(after_help = "Example: signer-agent inspect snapshot.gz")]
     Inspect(Inspect),
@@ -188,6 +203,9 @@ pub struct Run {
     /// Sign without asking where the whole change is of exactly this class.
     #[arg(long, value_enum)]
     pub yes_to: Vec<Rule>,
+    /// How long a complete case is left to the coordinator, in seconds, before this agent hands it in itself.
+    #[arg(long, value_name = "SECONDS", default_value_t = SUBMIT_AFTER)]
+    pub submit_after: u64,
 }
 
 /// A class of changes that a rule may permit. Nothing that adds, removes, lowers or came as bytes is among them.
@@ -288,6 +306,52 @@ pub struct Reasoned {
     /// Why; everybody sees it.
     #[arg(long)]
     pub reason: String,
+}
+
+#[derive(Subcommand)]
+pub enum Foreign {
+    /// All of them at a glance, within bounds for each namespace that signed.
+    #[command(after_help = "Example: signer-agent --data alice foreign list")]
+    List,
+    /// One of them: what would change, who has signed, who is missing, what is dangerous.
+    #[command(after_help = "Example: signer-agent --data alice foreign show 1220…")]
+    Show {
+        /// The transaction's hash, all of it.
+        transaction: TransactionHash,
+    },
+    /// Makes a case of one of them, exactly as it is, for owners to sign.
+    #[command(after_help = "Example: signer-agent --data alice foreign adopt 1220… --reason 'made by us in a console'")]
+    Adopt {
+        /// The transaction's hash, all of it.
+        transaction: TransactionHash,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+#[derive(Args)]
+pub struct Rebase {
+    #[command(flatten)]
+    pub case: Case,
+    /// Why; the old case's reason where absent. Everybody sees it.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// How long it may be signed, in hours.
+    #[arg(long, default_value_t = 24)]
+    pub hours: u64,
+    /// Accept a danger that a refusal named. Once for each; every owner sees it.
+    #[arg(long, value_name = "DANGER")]
+    pub accept: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct HandOver {
+    /// The case: its id, or enough of its beginning or end.
+    #[arg(required_unless_present = "all")]
+    pub case: Option<String>,
+    /// All that are not over.
+    #[arg(long, conflicts_with = "case")]
+    pub all: bool,
 }
 
 #[derive(Args)]

@@ -128,6 +128,10 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         | Command::Approve(_)
         | Command::Decline(_)
         | Command::Withdraw(_)
+        | Command::Foreign(_)
+        | Command::Rebase(_)
+        | Command::Submit(_)
+        | Command::HandOver(_)
         | Command::Void(_) => talk::run(&folder, &command, form).await,
     }
 }

@@ -117,9 +117,16 @@ pub async fn enroll(folder: &Folder, enroll: &Enroll, form: &Form) -> anyhow::Re
         synchronizer: config.synchronizer,
         issued_at: now(),
     };
-    let enrolment = coordinator_link::enroll(&invitation, &keys.certify(claim)).await?;
+    let mut enrolment = coordinator_link::enroll(&invitation, &keys.certify(claim)).await?;
+    if folder.is_enrolled() {
+        let before = folder.enrolment()?;
+        if before.former.contains(&enrolment.coordinator) {
+            bail!("another coordinator took over from this one; one that comes back needs a fresh data folder");
+        }
+        enrolment.take_over_from(&before);
+    }
     folder.set_enrolment(&enrolment)?;
-    let value = json!({ "coordinator": enrolment.coordinator.to_string(), "address": enrolment.address });
+    let value = json!({ "coordinator": enrolment.coordinator.to_string(), "address": enrolment.address, "takes-over-from": enrolment.former.iter().map(ToString::to_string).collect::<Vec<_>>() });
     print::value("enrolled; next: `run`", &value, form)?;
     Ok(End::Done)
 }
@@ -130,7 +137,8 @@ pub async fn run(folder: Folder, run: &Run) -> anyhow::Result<End> {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     let keys = EncryptedFile::open(&folder.keys(), &passphrase(&run.passphrase, false)?)?;
     let rules = run.yes_to.iter().map(|rule| (*rule).into()).collect();
-    process::run(Process { folder, keys, rules }).await?;
+    let patience = i64::try_from(run.submit_after).unwrap_or(i64::MAX / 1_000_000).saturating_mul(1_000_000);
+    process::run(Process { folder, keys, rules, patience }).await?;
     Ok(End::Done)
 }
 

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use super::{
     End, Failed,
-    arguments::{Approve, Command},
+    arguments::{Approve, Command, Foreign},
     print::{self, Form},
     propose, show,
 };
@@ -30,6 +30,22 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         Command::Void(it) => {
             Request::Void { case: it.case.case.clone(), reason: it.reason.clone(), deadline_s: 24 * 3600 }
         }
+        Command::Foreign(Foreign::List) => Request::Foreign,
+        Command::Foreign(Foreign::Show { transaction }) => Request::ForeignShow { transaction: *transaction },
+        Command::Foreign(Foreign::Adopt { transaction, why }) => Request::Adopt {
+            transaction: *transaction,
+            reason: why.reason.clone(),
+            deadline_s: why.hours.saturating_mul(3600),
+            accepts: why.accept.clone(),
+        },
+        Command::Rebase(it) => Request::Rebase {
+            case: it.case.case.clone(),
+            reason: it.reason.clone(),
+            deadline_s: it.hours.saturating_mul(3600),
+            accepts: it.accept.clone(),
+        },
+        Command::Submit(case) => Request::Submit { case: case.case.clone() },
+        Command::HandOver(it) => Request::HandOver { case: it.case.clone() },
         Command::Init(_)
         | Command::Enroll(_)
         | Command::Check
@@ -43,7 +59,8 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Audit(_) => bail!("this command does not need the running agent"),
     };
     let answer = control::ask(&folder.socket(), &request).await?;
-    finish(answer, matches!(command, Command::Show(_)), form)
+    let is_show = matches!(command, Command::Show(_) | Command::Foreign(Foreign::Show { .. }));
+    finish(answer, is_show, form)
 }
 
 pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {

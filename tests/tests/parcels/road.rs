@@ -82,6 +82,7 @@ pub fn be_a_coordinator_where_told() {
     let (Ok(data), Ok(listen)) = (std::env::var(DATA), std::env::var(LISTEN)) else { return };
     let gib = 1 << 30;
     let config = Config {
+        former: Vec::new(),
         data: data.into(),
         listen: listen.parse().unwrap(),
         public_address: None,

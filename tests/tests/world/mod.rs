@@ -279,8 +279,8 @@ impl World {
 
     /// An owner's agent sees topology as it is now.
     pub fn show_owner(&mut self, owner: usize) {
-        let state = self.network.clone();
-        self.owners[owner].agent.topology_changed(state);
+        let (state, now) = (self.network.clone(), self.at());
+        self.owners[owner].agent.topology_changed(state, now);
     }
 
     /// Time passes.
@@ -295,9 +295,10 @@ impl World {
         let owner = &mut self.owners[owner];
         let Some((statement, position)) = owner.inbox.pop_front() else { return false };
         owner.seen_count += 1;
+        let coordinator = Some(SignStatements::identity(&self.coordinator_key));
         let bytes = Base64(statement.bytes().to_vec());
         owner.agent.receive(statement, position).unwrap();
-        owner.seen.append(&Seen { sequence: owner.seen_count, position, statement: bytes }).unwrap();
+        owner.seen.append(&Seen { sequence: owner.seen_count, position, statement: bytes, coordinator }).unwrap();
         true
     }
 
@@ -473,7 +474,7 @@ impl World {
         let known = SignStatements::identity(&self.coordinator_key);
         let book = agent.book().clone();
         let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, rules.clone());
-        fresh.topology_changed(self.network.clone());
+        fresh.topology_changed(self.network.clone(), self.at());
         fresh
     }
 

@@ -31,6 +31,8 @@ pub struct Stage {
     folder: tempfile::TempDir,
     coordinator: Option<Child>,
     agents: Vec<(&'static str, Child)>,
+    /// Which coordinator is the present one.
+    term: usize,
 }
 
 /// How a command ended: its exit code and its answer.
@@ -48,10 +50,10 @@ impl Stage {
         let network = runtime.block_on(Network::start(&Options { participants, ..options })).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut stage =
-            Self { network, runtime, owners: owners.to_vec(), folder, coordinator: None, agents: Vec::new() };
-        stage.configure_coordinator();
+            Self { network, runtime, owners: owners.to_vec(), folder, coordinator: None, agents: Vec::new(), term: 0 };
+        stage.configure_coordinator(&[]);
         stage.start_coordinator();
-        stage.enroll();
+        stage.introduce();
         for owner in stage.owners.clone() {
             stage.start_agent(owner);
         }
@@ -70,21 +72,42 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    fn configure_coordinator(&self) {
+    fn config(&self) -> PathBuf {
+        self.path(&format!("coordinator{}.toml", self.term))
+    }
+
+    /// A configuration for a coordinator that has not been; it takes over from those with these keys.
+    fn configure_coordinator(&self, former: &[String]) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let synchronizer = &self.network.synchronizer().logical;
         let node = self.node("coordinator").address;
         let text = format!(
-            "data = \"coordinator\"\nlisten = \"127.0.0.1:{port}\"\n\n[participant]\naddress = \"http://{node}\"\nsynchronizer = \"{synchronizer}\"\npoll_ms = 100\n"
+            "data = \"coordinator{}\"\nlisten = \"127.0.0.1:{port}\"\nformer = {former:?}\n\n[participant]\naddress = \"http://{node}\"\nsynchronizer = \"{synchronizer}\"\npoll_ms = 100\n",
+            self.term
         );
-        std::fs::write(self.path("coordinator.toml"), text).unwrap();
+        std::fs::write(self.config(), text).unwrap();
+    }
+
+    /// Another coordinator, which takes over from those with these keys.
+    pub fn start_another_coordinator(&mut self, former: &[String]) {
+        self.term += 1;
+        self.configure_coordinator(former);
+        self.start_coordinator();
+    }
+
+    /// The agent stops, its owner enrolls at the present coordinator, and it starts again.
+    pub fn move_to_present_coordinator(&mut self, owner: &'static str) {
+        self.kill_agent(owner);
+        self.enroll(owner);
+        self.start_agent(owner);
+        self.until(owner, &["status"], |status| !status["participant"].is_null());
     }
 
     pub fn start_coordinator(&mut self) {
         let log = log(&self.path("coordinator.log"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_demo"))
             .args(["coordinator", "serve", "--json", "--config"])
-            .arg(self.path("coordinator.toml"))
+            .arg(self.config())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -103,7 +126,8 @@ impl Stage {
         child.wait().unwrap();
     }
 
-    fn enroll(&self) {
+    /// Keys and cards for everybody.
+    fn introduce(&self) {
         let synchronizer = self.network.synchronizer().logical.to_string();
         let mut cards = Vec::new();
         for owner in &self.owners {
@@ -113,13 +137,7 @@ impl Stage {
             let words = [&words[..], &["--ledger", &ledger, "--passphrase-fd", "0"]].concat();
             let made = self.must(owner, &words);
             cards.push((*owner, text(&made, "card"), text(&made, "code")));
-            let output = Command::new(env!("CARGO_BIN_EXE_demo"))
-                .args(["coordinator", "invite", owner, "--json", "--config"])
-                .arg(self.path("coordinator.toml"))
-                .output()
-                .unwrap();
-            let invited: Value = serde_json::from_slice(&output.stdout).unwrap();
-            self.must(owner, &["enroll", &text(&invited, "invitation"), "--passphrase-fd", "0"]);
+            self.enroll(owner);
         }
         for reader in &self.owners {
             for (owner, card, code) in cards.iter().filter(|(owner, ..)| owner != reader) {
@@ -128,11 +146,21 @@ impl Stage {
         }
     }
 
+    fn enroll(&self, owner: &str) {
+        let output = Command::new(env!("CARGO_BIN_EXE_demo"))
+            .args(["coordinator", "invite", owner, "--json", "--config"])
+            .arg(self.config())
+            .output()
+            .unwrap();
+        let invited: Value = serde_json::from_slice(&output.stdout).unwrap();
+        self.must(owner, &["enroll", &text(&invited, "invitation"), "--passphrase-fd", "0"]);
+    }
+
     pub fn start_agent(&mut self, owner: &'static str) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_demo"))
             .args(["signer-agent", "--data"])
             .arg(self.path(owner))
-            .args(["run", "--passphrase-fd", "0"])
+            .args(["run", "--submit-after", "1", "--yes-to", "threshold-raise", "--passphrase-fd", "0"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log(&self.path(&format!("{owner}.log"))))
@@ -216,6 +244,10 @@ impl Stage {
             std::thread::sleep(LOOK_EVERY);
         }
         panic!("{owner} cannot approve yet: {last}")
+    }
+
+    pub fn until_effective(&self, owner: &str, case: &str) -> Value {
+        self.until(owner, &["show", case], |value| value["status"] == "effective")
     }
 
     /// Waits until a step of a case is in a state, as an owner's agent sees it.

@@ -94,6 +94,27 @@ impl SignedTransaction {
         Self { transaction, signatures, multi: Vec::new(), proposal }
     }
 
+    /// Joins a transaction and signatures of both kinds.
+    pub fn signed_over<'a>(
+        transaction: Transaction,
+        signatures: impl IntoIterator<Item = &'a SignatureOver>,
+        proposal: bool,
+    ) -> Self {
+        let mut signed = Self::new(transaction, Vec::new(), proposal);
+        for over in signatures {
+            let signature = over.signature.clone();
+            if over.covers.is_empty() {
+                signed.signatures.push(signature);
+                continue;
+            }
+            match signed.multi.iter_mut().find(|entry| entry.hashes == over.covers) {
+                Some(entry) => entry.signatures.push(signature),
+                None => signed.multi.push(MultiSignatures { hashes: over.covers.clone(), signatures: vec![signature] }),
+            }
+        }
+        signed
+    }
+
     /// Reads the message in its version wrapper: the form of broadcasts, snapshots and `ListAll`.
     ///
     /// # Errors

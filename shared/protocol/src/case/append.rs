@@ -61,10 +61,23 @@ impl Case {
         Ok(())
     }
 
-    fn append_offer(&mut self, statement: &Statement, directory: &Directory) -> Result<(), CaseError> {
-        if statement.signer() != directory.coordinator() {
-            return Err(speaker(statement, "only the coordinator makes offers"));
+    /// The coordinator speaks, or one before it whose successor has said nothing here yet.
+    fn check_coordinator(
+        &self,
+        statement: &Statement,
+        directory: &Directory,
+        why: &'static str,
+    ) -> Result<(), CaseError> {
+        let (signer, current) = (statement.signer(), directory.coordinator());
+        let is_replaced = || self.statements().iter().any(|earlier| earlier.signer() == current);
+        if signer == current || directory.is_former(&signer) && !is_replaced() {
+            return Ok(());
         }
+        Err(speaker(statement, why))
+    }
+
+    fn append_offer(&mut self, statement: &Statement, directory: &Directory) -> Result<(), CaseError> {
+        self.check_coordinator(statement, directory, "only the coordinator makes offers")?;
         let offer: Offer = statement.open()?;
         let field = |field, reason: String| CaseError::Field { kind: Kind::Offer, field, reason };
         if offer.intent != self.intent_hash() {
@@ -150,9 +163,7 @@ impl Case {
     }
 
     fn append_outcome(&mut self, statement: &Statement, directory: &Directory) -> Result<(), CaseError> {
-        if statement.signer() != directory.coordinator() {
-            return Err(speaker(statement, "only the coordinator reports outcomes"));
-        }
+        self.check_coordinator(statement, directory, "only the coordinator reports outcomes")?;
         let outcome: Outcome = statement.open()?;
         self.offered_by(outcome.offer, Kind::Outcome)?;
         if let OutcomeResult::Rejected { reason } = &outcome.result {

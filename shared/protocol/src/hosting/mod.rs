@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     case::Case,
-    intent::{Change, HostParty, HostingPath},
+    intent::{Change, HostParty},
 };
 
 /// One step of hosting. The order is the one in which they are done.
@@ -168,12 +168,7 @@ pub fn wanted(case: &Case) -> Option<&HostParty> {
         | Change::LeaveHost(_)
         | Change::MigrateKeys(_)
         | Change::Raw(_)
-        | Change::Void(_) => None,
+        | Change::Void(_)
+        | Change::Adopt(_) => None,
     }
-}
-
-/// Whether the coordinator may submit a case. Where contracts are carried over, the source's agent submits, right after
-/// it has made sure of everything that must hold before.
-pub fn coordinator_submits(case: &Case) -> bool {
-    !wanted(case).is_some_and(|change| matches!(change.path, HostingPath::Replicated { .. }))
 }

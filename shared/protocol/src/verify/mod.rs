@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     base::{Behind, Wait},
-    origin::still_wanted,
+    origin::{is_fresh, still_wanted},
 };
 use crate::{
     book::Book,
@@ -66,6 +66,8 @@ pub struct Context<'a> {
     pub book: &'a Book,
     /// The agent's own topology.
     pub state: &'a State,
+    /// When the agent's participant said last that this is how it stands.
+    pub seen: Timestamp,
     /// Signatures that the agent knows of from other cases.
     pub live: &'a [SignedTransaction],
     /// The time.
@@ -239,7 +241,8 @@ impl Verified {
             | Change::LeaveHost(_)
             | Change::MigrateKeys(_)
             | Change::HostParty(_)
-            | Change::Raw(_) => DifferenceClass::Other,
+            | Change::Raw(_)
+            | Change::Adopt(_) => DifferenceClass::Other,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether an intent comes from somebody whom the owner knows, is for this synchronizer, and is still wanted.
 
+use canton_topology::Timestamp;
+
 use super::Context;
 use crate::{case::Case, limits, refusal::Refusal};
 
@@ -20,6 +22,9 @@ pub fn still_wanted(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
     if *logical != context.me.synchronizer {
         return Err(Refusal::OtherTopology { found: logical.clone(), pinned: pinned() });
     }
+    if !is_fresh(context.seen, now) {
+        return Err(Refusal::StaleState { seen: context.seen, now });
+    }
     if case.withdrawal().is_some() {
         return Err(Refusal::Withdrawn);
     }
@@ -30,6 +35,12 @@ pub fn still_wanted(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
         return Err(Refusal::FromTheFuture { created_at: intent.created_at, now });
     }
     Ok(())
+}
+
+/// Whether topology that was read then may be judged by now. A clock that was set back far makes it as useless as age.
+pub fn is_fresh(seen: Timestamp, now: Timestamp) -> bool {
+    let age = now.micros().saturating_sub(seen.micros());
+    (-limits::CLOCK_SKEW_MICROS_MAX..=limits::TOPOLOGY_AGE_MICROS_MAX).contains(&age)
 }
 
 /// The coordinator vouches for nobody: only the own book says whose identity key this is.

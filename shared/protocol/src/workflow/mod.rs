@@ -1,5 +1,6 @@
 //! One module for each workflow: what its intent means on today's topology.
 
+pub mod adopt;
 pub mod create_party;
 pub mod delegation;
 pub mod host_party;

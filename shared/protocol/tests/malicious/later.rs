@@ -4,7 +4,7 @@ use canton_topology::{
     mapping::{DecentralizedNamespaceDefinition, Mapping, PartyToParticipant, Permission},
     transaction::{Serial, Transaction},
 };
-use protocol::intent::{CaseId, Change, Slot, Void};
+use protocol::intent::{Adopt, CaseId, Change, Slot, Void};
 
 use crate::{
     mutant::{Mutant, at_serial, edit_definition, edit_party, honest, removing, with},
@@ -12,7 +12,8 @@ use crate::{
 };
 
 pub fn mutants(world: &World) -> Vec<Mutant> {
-    [of_thresholds(world), of_a_new_owner(world), of_a_void(world), of_raw_bytes(world)].concat()
+    [of_thresholds(world), of_a_new_owner(world), of_a_void(world), of_raw_bytes(world), of_adopted_bytes(world)]
+        .concat()
 }
 
 fn of_thresholds(world: &World) -> Vec<Mutant> {
@@ -149,5 +150,19 @@ fn of_raw_bytes(world: &World) -> Vec<Mutant> {
         Mutant::new("a twin of the raw bytes", "PlanMismatch", &change, &with(&meant, 1, twin)),
         Mutant::new("a raw transaction left out", "PlanLength", &change, &meant[..1]),
         Mutant::new("raw transactions swapped", "PlanMismatch", &change, &[meant[1].clone(), meant[0].clone()]),
+    ]
+}
+
+fn of_adopted_bytes(world: &World) -> Vec<Mutant> {
+    let meant = honest(world, &world.thresholds(Some(3), Some(3), None));
+    let change = Change::Adopt(Adopt { transaction: meant[1].bytes().to_vec() });
+    let adopted = &meant[1..];
+    let other = edit_definition(&meant[1], |m| m.threshold = 1);
+    let twin = edit_definition(&meant[1], |m| m.owners.reverse());
+    vec![
+        Mutant::new("other bytes than the adopted ones", "PlanMismatch", &change, &with(adopted, 0, other)),
+        Mutant::new("a twin of the adopted bytes", "PlanMismatch", &change, &with(adopted, 0, twin)),
+        Mutant::new("something beside the adopted bytes", "PlanLength", &change, &[meant[1].clone(), meant[0].clone()]),
+        Mutant::new("something in front of the adopted bytes", "PlanMismatch", &change, &meant),
     ]
 }

@@ -14,14 +14,14 @@ use protocol::{
     danger::Accepted,
     encoding::{EncodingError, decode, encode},
     intent::{
-        CaseId, Change, CreateParty, Delegate, Host, Intent, LeaveHost, Membership, MigrateKeys, Order, OwnersChange,
-        PartyChange, Raw, Revoke, RotateOwnerKey, Scope, Slot, Void,
+        Adopt, CaseId, Change, CreateParty, Delegate, Host, HostParty, HostingPath, Intent, LeaveHost, Membership,
+        MigrateKeys, Order, OwnersChange, PartyChange, Raw, Revoke, RotateOwnerKey, Scope, Seat, Slot, Void,
     },
     limits,
     registry::Kind,
     statement::{
-        Approval, BaseRow, Body, Checkpoint, Contribution, Decline, EncodedSignature, Offer, Outcome, OutcomeResult,
-        SignStatements, Statement, StatementError, StatementHash, Withdrawal,
+        Approval, Attestation, BaseRow, Body, Checkpoint, Claim, Contribution, Decline, EncodedSignature, Offer,
+        Outcome, OutcomeResult, Question, SignStatements, Statement, StatementError, StatementHash, Withdrawal,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -118,8 +118,17 @@ fn changes() -> Vec<Change> {
             revoke_old: true,
         }),
         Change::LeaveHost(LeaveHost { party: party.clone(), participant: owner.host() }),
-        Change::MigrateKeys(MigrateKeys { party }),
+        Change::MigrateKeys(MigrateKeys { party: party.clone() }),
         Change::CreatePartyWithKeyMapping(new_party()),
+        Change::HostParty(HostParty {
+            party,
+            source: Seat { owner: owner.namespace(), participant: owner.host() },
+            target: Seat { owner: owner.namespace(), participant: owner.host() },
+            permission: Permission::Confirmation,
+            confirmation_threshold: Some(1),
+            path: HostingPath::Replicated { second: None, ahead: Vec::new() },
+        }),
+        Change::Adopt(Adopt { transaction: vec![1, 2, 3] }),
     ]
 }
 
@@ -180,6 +189,28 @@ fn results() -> [OutcomeResult; 4] {
     ]
 }
 
+fn attestation() -> Attestation {
+    Attestation {
+        case: case(),
+        intent: StatementHash::from_bytes([2; 32]),
+        owner: alice().namespace(),
+        participant: alice().host(),
+        at: Timestamp(1),
+        human: true,
+        claim: Claim::Disconnected { nonce: Some([3; 32]) },
+    }
+}
+
+fn question() -> Question {
+    Question {
+        case: case(),
+        intent: StatementHash::from_bytes([2; 32]),
+        owner: alice().namespace(),
+        nonce: [3; 32],
+        at: Timestamp(1),
+    }
+}
+
 /// One statement of each kind that a case has.
 fn one_of_each() -> Vec<Statement> {
     let signer = alice().identity;
@@ -192,6 +223,8 @@ fn one_of_each() -> Vec<Statement> {
         Statement::sign(&decline(), &signer),
         Statement::sign(&withdrawal(), &signer),
         Statement::sign(&outcome(results()[0].clone()), &signer),
+        Statement::sign(&attestation(), &signer),
+        Statement::sign(&question(), &signer),
     ]
 }
 
@@ -259,6 +292,8 @@ fn only_its_own_kind_opens_a_statement() {
             statement.open::<Decline>().is_ok(),
             statement.open::<Withdrawal>().is_ok(),
             statement.open::<Outcome>().is_ok(),
+            statement.open::<Attestation>().is_ok(),
+            statement.open::<Question>().is_ok(),
         ];
         assert_eq!(opens.into_iter().filter(|opens| *opens).count(), 1, "{statement:?}");
         assert_eq!(statement.case(), Ok(case()));
@@ -362,7 +397,7 @@ fn a_change() -> impl Strategy<Value = Change> {
     let namespace = || alice().namespace();
     let thresholds = prop::option::of(any::<u32>());
     prop_oneof![
-        (0..10_usize).prop_map(|index| changes().swap_remove(index)),
+        (0..changes().len()).prop_map(|index| changes().swap_remove(index)),
         prop::collection::vec(bytes, 0..4).prop_map(|transactions| Change::Raw(Raw { transactions })),
         slots.prop_map(|slots| Change::Void(Void { case: case(), slots })),
         thresholds.prop_map(move |threshold| {
@@ -449,7 +484,7 @@ proptest! {
 }
 
 // Digests are the first eight bytes of SHA-256. A change here is a new version of the layout, never a new number.
-const STABLE_INTENTS: [&str; 10] = [
+const STABLE_INTENTS: [&str; 12] = [
     "create-party b6aad53907b64cdc",
     "membership e0f0b1f5216ee943",
     "delegate 25bb88de63d64cd1",
@@ -460,6 +495,8 @@ const STABLE_INTENTS: [&str; 10] = [
     "leave-host 50912c2644897991",
     "migrate-keys efb555b18159cc7d",
     "create-party-with-key-mapping 6cfe4e6384d480af",
+    "host-party 27e45d1269485eb9",
+    "adopt 5330859dc1ee1ca1",
 ];
 const STABLE_DANGERS: [&str; 13] = [
     "confirmation-out-of-reach 0",
@@ -487,7 +524,7 @@ const STABLE_RAW_INTENT: &str = "01\
     03\
     0103010203\
     00";
-const STABLE_STATEMENTS: [&str; 7] = [
+const STABLE_STATEMENTS: [&str; 9] = [
     "intent 36695df4d561f831",
     "offer 23344e045bbe8ffe",
     "approval 8400ede080c31500",
@@ -495,6 +532,8 @@ const STABLE_STATEMENTS: [&str; 7] = [
     "decline 19c0d8fb27faec57",
     "withdrawal 5ad3fd3dc203efe8",
     "outcome 9756020447b70e16",
+    "attestation d650d789efee5286",
+    "question d63beb05b74fc8bc",
 ];
 const STABLE_OUTCOMES: [&str; 4] = ["215ed94c428e8d2d", "7ba3e5df62a2175f", "271b743900f8f55f", "17ea3088ab17efc5"];
 const STABLE_HEAD: &str = "031630f465412efb";

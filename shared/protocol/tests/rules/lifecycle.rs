@@ -80,6 +80,8 @@ fn number(change: &Change) -> usize {
         Change::CreatePartyWithKeyMapping(_) => 9,
         // Takes more than signatures: its life is in `hosting`.
         Change::HostParty(_) => 10,
+        // Begins with a transaction that somebody else made: its life is in `foreign`.
+        Change::Adopt(_) => 11,
     }
 }
 
@@ -143,12 +145,23 @@ fn whoever_comes_with_any_stage_of_any_kind_must_be_in_the_book_before_the_first
             | Change::Void(_)
             | Change::Revoke(_)
             | Change::LeaveHost(_)
-            | Change::HostParty(_) => continue,
+            | Change::HostParty(_)
+            | Change::Adopt(_) => {
+                continue;
+            }
         };
         let me = world.owner("alice").me(&world.synchronizer);
         let mut book = world.book_of("alice");
         let verdict = |book: &protocol::book::Book| {
-            let context = Context { me: &me, book, state: &world.state, live: &[], now: world.now, frozen: false };
+            let context = Context {
+                me: &me,
+                book,
+                state: &world.state,
+                seen: world.now,
+                live: &[],
+                now: world.now,
+                frozen: false,
+            };
             match verify(&case, &context) {
                 Verification::Verified(_) => "Verified",
                 Verification::Refused(refusal) => refusal.name(),

@@ -1,6 +1,7 @@
 //! Every refusal of an agent, what makes it wait, and which of its keys sign.
 
 use canton_topology::{
+    Timestamp,
     id::SynchronizerId,
     mapping::{Mapping, Permission, definition_key},
     state::{State, StaticParameters},
@@ -22,7 +23,8 @@ use crate::world::{MINUTE, Owner, World, build};
 
 fn refused(world: &World, name: &str, case: &Case, book: &Book) -> Refusal {
     let me = world.owner(name).me(&world.synchronizer);
-    let context = Context { me: &me, book, state: &world.state, live: &[], now: world.now, frozen: false };
+    let context =
+        Context { me: &me, book, state: &world.state, seen: world.now, live: &[], now: world.now, frozen: false };
     match verify(case, &context) {
         Verification::Refused(refusal) => refusal,
         other => panic!("not refused: {other:?}"),
@@ -149,11 +151,32 @@ fn a_withdrawn_intent_is_refused_and_so_is_everything_by_a_frozen_agent() {
     let world = World::with_party();
     let mut case = thresholds_offered(&world);
     let (me, book) = (world.owner("bob").me(&world.synchronizer), world.book_of("bob"));
-    let context = Context { me: &me, book: &book, state: &world.state, live: &[], now: world.now, frozen: true };
+    let context =
+        Context { me: &me, book: &book, state: &world.state, seen: world.now, live: &[], now: world.now, frozen: true };
     assert_eq!(still_wanted(&case, &context), Err(Refusal::Frozen));
     assert!(matches!(verify(&case, &context), Verification::Refused(Refusal::Frozen)));
     world.must_withdraw("alice", &mut case);
     assert_eq!(world.must_refuse("bob", &case), Refusal::Withdrawn);
+}
+
+#[test]
+fn stale_state_refuses_and_so_does_a_clock_that_was_set_back_behind_it() {
+    let world = World::with_party();
+    let case = thresholds_offered(&world);
+    let (me, book) = (world.owner("bob").me(&world.synchronizer), world.book_of("bob"));
+    let seen_at = |seen| {
+        let context =
+            Context { me: &me, book: &book, state: &world.state, seen, live: &[], now: world.now, frozen: false };
+        (still_wanted(&case, &context), matches!(verify(&case, &context), Verification::Verified(_)))
+    };
+    let refused = |seen| (Err(Refusal::StaleState { seen, now: world.now }), false);
+    let oldest = world.now.plus_micros(-limits::TOPOLOGY_AGE_MICROS_MAX);
+    assert_eq!(seen_at(oldest), (Ok(()), true));
+    assert_eq!(seen_at(oldest.plus_micros(-1)), refused(oldest.plus_micros(-1)));
+    assert_eq!(seen_at(Timestamp(0)), refused(Timestamp(0)), "never read");
+    let ahead = world.now.plus_micros(limits::CLOCK_SKEW_MICROS_MAX);
+    assert_eq!(seen_at(ahead), (Ok(()), true));
+    assert_eq!(seen_at(ahead.plus_micros(1)), refused(ahead.plus_micros(1)));
 }
 
 #[test]
@@ -406,6 +429,7 @@ fn every_refusal_says_its_name_and_survives_json() {
         Refusal::DeadlinePassed { deadline: world.now, now: world.now.plus_micros(MINUTE) },
         Refusal::FromTheFuture { created_at: world.now, now: world.now },
         Refusal::Withdrawn,
+        Refusal::StaleState { seen: Timestamp(1), now: Timestamp(2) },
         Refusal::Frozen,
         Refusal::NotShown { index: 1, place: text(), reason: text() },
         Refusal::BaseMismatch { row: 1, expected: text(), found: text() },

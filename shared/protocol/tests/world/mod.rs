@@ -230,7 +230,8 @@ impl World {
         self.offered_as(proposer, Intent { accepts, ..self.intent(proposer, change) })
     }
 
-    fn offered_as(&self, proposer: &str, intent: Intent) -> Case {
+    /// The same for a whole intent.
+    pub fn offered_as(&self, proposer: &str, intent: Intent) -> Case {
         let statement = Statement::sign(&intent, &self.owner(proposer).identity);
         let mut case = Case::open(statement, &self.directory).unwrap();
         let plan = plan(case.intent(), &self.state).unwrap();
@@ -267,7 +268,15 @@ impl World {
         let (me, book) = (self.owner(name).me(&self.synchronizer), self.book_of(name));
         verify(
             case,
-            &Context { me: &me, book: &book, state: &self.state, live: &self.live, now: self.now, frozen: false },
+            &Context {
+                me: &me,
+                book: &book,
+                state: &self.state,
+                seen: self.now,
+                live: &self.live,
+                now: self.now,
+                frozen: false,
+            },
         )
     }
 
@@ -349,6 +358,28 @@ impl World {
             SignedTransaction::new(transaction.clone(), signatures, true)
         });
         signed.collect()
+    }
+
+    /// These owners hand a transaction in as a proposal, past every coordinator.
+    pub fn must_propose_elsewhere(&mut self, transaction: &Transaction, signers: &[&str]) {
+        let key = |name: &&str| self.owner(name).namespace_key().fingerprint();
+        let signatures = signers.iter().map(|name| self.sign(&key(name), transaction.hash())).collect();
+        self.now = self.now.plus_micros(1_000);
+        let time = Time { sequenced: self.now, effective: self.now };
+        let signed = SignedTransaction::new(transaction.clone(), signatures, true);
+        for verdict in fold_batch(&mut self.state, &mut Verifier::default(), &[signed], time) {
+            assert!(!matches!(verdict, Verdict::Rejected(_)), "{verdict:?}");
+        }
+    }
+
+    /// The namespace's definition with another threshold, at the next serial.
+    pub fn other_threshold(&self, threshold: u32) -> Transaction {
+        let before = self.definition();
+        let Mapping::DecentralizedNamespaceDefinition(mut definition) = before.mapping().clone() else {
+            panic!("not a definition");
+        };
+        definition.threshold = threshold;
+        build(before.serial().next().unwrap().get(), Mapping::DecentralizedNamespaceDefinition(definition))
     }
 
     /// What is complete becomes effective a second from now.

@@ -1,7 +1,10 @@
 //! Bodies of the coordinator's HTTP API, in both directions.
 
 use protocol::{
-    api::{CaseDetail, CaseList, Directory, EnrollRequest, EnrollResponse, Inbox, PostStatement, Posted, Problem},
+    api::{
+        CaseDetail, CaseList, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, PostStatement,
+        Posted, Problem,
+    },
     identity::IdentityCertificate,
     statement::Statement,
 };
@@ -25,6 +28,12 @@ pub fn run(bytes: &[u8]) {
     }
     if let Some(post) = body::<PostStatement>(bytes) {
         statement::run(&post.statement.0);
+    }
+    body::<HandedOver>(bytes);
+    if let Some(history) = body::<HandOver>(bytes) {
+        for one in &history.statements {
+            let _ = Statement::parse(&one.0);
+        }
     }
     if let Some(inbox) = body::<Inbox>(bytes) {
         for entry in &inbox.entries {

@@ -22,7 +22,7 @@ use canton_topology::{
 
 pub use self::void::names_what_is_alive;
 use crate::{
-    intent::{Change, Intent, Raw},
+    intent::{Change, Intent},
     plan::subject,
     refusal::Refusal,
 };
@@ -33,8 +33,19 @@ use crate::{
 /// [`Refusal::OutsideFrame`] for a field that would not be what the intent, or what stands today, says;
 /// [`Refusal::FrameNotFilled`] for something that the intent names and no transaction does.
 pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Result<(), Refusal> {
-    if let Change::Raw(wanted) = &intent.change {
-        return raw(wanted, transactions);
+    match &intent.change {
+        Change::Raw(wanted) => return raw(&wanted.transactions, transactions),
+        Change::Adopt(wanted) => return raw(std::slice::from_ref(&wanted.transaction), transactions),
+        Change::CreateParty(_)
+        | Change::CreatePartyWithKeyMapping(_)
+        | Change::Membership(_)
+        | Change::Delegate(_)
+        | Change::Revoke(_)
+        | Change::RotateOwnerKey(_)
+        | Change::LeaveHost(_)
+        | Change::MigrateKeys(_)
+        | Change::HostParty(_)
+        | Change::Void(_) => {}
     }
     let mut scratch = state.clone();
     let mut done = Done::default();
@@ -53,7 +64,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
             Change::MigrateKeys(wanted) => party::migrate(wanted, &step, &mut done)?,
             Change::Void(wanted) => void::check(wanted, &step)?,
             Change::HostParty(wanted) => host::check(wanted, &step, &mut done)?,
-            Change::Raw(_) => {}
+            Change::Raw(_) | Change::Adopt(_) => {}
         }
         scratch.assume(transaction);
     }
@@ -74,7 +85,7 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
         Change::MigrateKeys(_) => done.filled("the next stage", done.party || done.keys),
         Change::Void(wanted) => void::filled(wanted, transactions),
         Change::HostParty(_) => done.filled("the party's new host", done.party),
-        Change::Raw(_) => Ok(()),
+        Change::Raw(_) | Change::Adopt(_) => Ok(()),
     }
 }
 
@@ -224,15 +235,15 @@ fn sorted(namespaces: &[Namespace]) -> String {
 }
 
 /// The bytes themselves are the intent.
-fn raw(wanted: &Raw, transactions: &[Transaction]) -> Result<(), Refusal> {
+fn raw(wanted: &[Vec<u8>], transactions: &[Transaction]) -> Result<(), Refusal> {
     for (index, transaction) in transactions.iter().enumerate() {
-        if wanted.transactions.get(index).map(Vec::as_slice) != Some(transaction.bytes()) {
-            let expected = wanted.transactions.get(index).map_or_else(|| "nothing".to_owned(), hex::encode);
+        if wanted.get(index).map(Vec::as_slice) != Some(transaction.bytes()) {
+            let expected = wanted.get(index).map_or_else(|| "nothing".to_owned(), hex::encode);
             let found = hex::encode(transaction.bytes());
             return Err(Refusal::OutsideFrame { index, field: "bytes".to_owned(), expected, found });
         }
     }
-    if transactions.len() < wanted.transactions.len() {
+    if transactions.len() < wanted.len() {
         return Err(Refusal::FrameNotFilled { what: format!("transaction {}", transactions.len()) });
     }
     Ok(())
