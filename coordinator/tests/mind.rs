@@ -7,7 +7,7 @@ use coordinator::coordinator::{Coordinator, Effect, Refused, SubmitResult};
 use ed25519_dalek::SigningKey;
 use protocol::{
     case::Case,
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, Intent, Slot, Void},
+    intent::{CaseId, Change, Intent, Membership, Order, OwnersChange, Slot, Void},
     life::Status,
     limits,
     plan::{PlanError, plan},
@@ -102,21 +102,25 @@ impl Play {
     }
 
     fn threshold(&self, threshold: u32) -> Change {
-        let namespace = Some((namespace_of(&self.owners.each_ref()), threshold));
-        Change::ChangeThresholds(ChangeThresholds { namespace, confirmation: None, signing: None })
+        owners_change(OwnersChange { threshold: Some(threshold), ..self.no_change() })
     }
 
     fn add_owner(&self, threshold: u32) -> Change {
+        let add = vec![Owner::new(4).key];
+        owners_change(OwnersChange { add, threshold: Some(threshold), ..self.no_change() })
+    }
+
+    fn no_change(&self) -> OwnersChange {
         let namespace = namespace_of(&self.owners.each_ref());
-        Change::AddOwner(AddOwner { namespace, owner: Owner::new(4).key, threshold })
+        OwnersChange { namespace, add: Vec::new(), remove: Vec::new(), threshold: None }
     }
 
     /// Brings a case to its end by the first two owners (and the fourth, whose root and ownership are new).
     fn make_effective(&mut self, id: &CaseId) {
         self.approve(0, id);
         self.approve(1, id);
-        if matches!(self.case(id).intent().change, Change::AddOwner(_)) {
-            let offered = self.case(id).offer().unwrap();
+        let offered = self.case(id).offer().unwrap();
+        if offered.transactions.len() > 1 {
             let newcomer = Owner::new(4);
             let signatures = offered.transactions.iter().map(|transaction| EncodedSignature {
                 transaction: transaction.hash(),
@@ -137,6 +141,10 @@ impl Play {
     fn outcomes(&self, id: &CaseId) -> Vec<OutcomeResult> {
         self.case(id).outcomes().iter().map(|outcome| outcome.result.clone()).collect()
     }
+}
+
+fn owners_change(change: OwnersChange) -> Change {
+    Change::Membership(Membership { owners: Some(change), party: None, order: Order::Staged })
 }
 
 #[test]
@@ -396,7 +404,7 @@ fn an_owner_with_too_many_open_cases_is_told_so_and_others_are_not() {
         Statement::sign(&intent, &owner.identity)
     };
     fn play_change() -> Change {
-        Change::ChangeThresholds(ChangeThresholds { namespace: None, confirmation: None, signing: None })
+        Change::Membership(Membership { owners: None, party: None, order: Order::Staged })
     }
     let owners = play.owners.clone();
     for number in 0..max {

@@ -11,7 +11,7 @@ use protocol::{
     api::{CaseDetail, CaseList, Inbox},
     case::Case,
     directory::Directory,
-    intent::{Change, ChangeThresholds},
+    intent::{Change, Membership, Order, OwnersChange},
     registry::Kind,
     statement::{SignStatements as _, Statement},
 };
@@ -28,8 +28,9 @@ pub fn now() -> Timestamp {
 }
 
 pub fn raise_threshold(owners: &[Owner; 3]) -> Change {
-    let namespace = Some((namespace_of(&owners.each_ref()), 3));
-    Change::ChangeThresholds(ChangeThresholds { namespace, confirmation: None, signing: None })
+    let namespace = namespace_of(&owners.each_ref());
+    let change = OwnersChange { namespace, add: Vec::new(), remove: Vec::new(), threshold: Some(3) };
+    Change::Membership(Membership { owners: Some(change), party: None, order: Order::Staged })
 }
 
 fn parse(inbox: &Inbox) -> Vec<Statement> {

@@ -1,36 +1,45 @@
 //! The thread that owns the agent, its journal and its keys. Everything that decides or signs happens here, one thing
 //! after the other; sockets live elsewhere.
 
+mod hosting;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use canton_client::participant::Participant;
 use canton_topology::{
     Timestamp,
-    id::{Namespace, ParticipantId},
+    id::{Namespace, ParticipantId, PartyId},
     judge::Verifier,
     key::SigningPublicKey,
     planner,
+    show::moment,
     state::State,
     transaction::{SignedTransaction, Transaction},
 };
 use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
 use protocol::{
+    cascade::cascade,
     case::Case,
-    danger::{Accepted, NotADanger, dangers},
+    consequence::consequences,
+    danger::{Accepted, NotADanger, dangers_of_change, dangers_of_plan},
     difference::Difference,
     identity::IdentityPublicKey,
     intent::{CaseId, Change, Intent, Void},
     life::{Standing, Status, standing},
     refusal::Refusal,
-    statement::{Statement, Withdrawal},
+    stage::Stage,
+    statement::{Claim, Statement, StatementHash, Withdrawal},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::oneshot};
+use tracing::warn;
 
 use crate::{
     agent::{Agent, AgentError, Custody, Received},
     control::{Answer, Request, parse_offer, resolve_case},
     folder::Folder,
+    hosting::view::View,
+    outgoing::{Entry, Outgoing, Settled},
     wanted,
 };
 
@@ -53,11 +62,64 @@ pub enum Message {
     Request {
         /// What is asked.
         request: Request,
-        /// What comes back, and what is to be posted first.
-        reply: oneshot::Sender<(Answer, Option<Statement>)>,
+        /// What comes back, and the statement that must be posted before it is true.
+        reply: oneshot::Sender<(Answer, Option<StatementHash>)>,
     },
-    /// Whether a rule permits anything that waits; what is to be posted comes back.
-    Rules(oneshot::Sender<Vec<Statement>>),
+    /// Whether a rule permits anything that waits; how many statements wait to be posted now comes back.
+    Rules(oneshot::Sender<usize>),
+    /// What waits to be posted.
+    Waiting(oneshot::Sender<Vec<Statement>>),
+    /// Every case of hosting.
+    Hostings(oneshot::Sender<Vec<CaseId>>),
+    /// A case of hosting as a step needs it.
+    View {
+        /// Which.
+        case: CaseId,
+        /// It; nothing where it is none, or there is no topology.
+        reply: oneshot::Sender<Option<Box<View>>>,
+    },
+    /// Whether the owner's own node hosts a party.
+    Hosts {
+        /// Which.
+        party: PartyId,
+        /// Whether it does; nothing where there is no topology.
+        reply: oneshot::Sender<Option<bool>>,
+    },
+    /// The owner vouches for something, or asks another owner to.
+    Vouch {
+        /// The case.
+        case: CaseId,
+        /// What.
+        word: Word,
+        /// The statement, kept and about to be posted; nothing where there is no such case.
+        reply: oneshot::Sender<Option<StatementHash>>,
+    },
+    /// Whether a statement stands in the agent's own copy of a case.
+    Stands {
+        /// The case.
+        case: CaseId,
+        /// The statement.
+        hash: StatementHash,
+        /// Whether it does.
+        reply: oneshot::Sender<bool>,
+    },
+    /// What became of a posted statement.
+    Settled {
+        /// Which.
+        hash: StatementHash,
+        /// How it went.
+        settled: Settled,
+        /// Told when it is remembered.
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// What is said in a hosting.
+pub enum Word {
+    /// An attestation, and whether a human confirmed it.
+    Claim(Box<Claim>, bool),
+    /// A question with its nonce.
+    Question([u8; 32]),
 }
 
 /// The thread's belongings.
@@ -72,6 +134,10 @@ pub struct Actor {
     pub participant: Option<(Participant, ParticipantId)>,
     /// Where its book stands.
     pub folder: Folder,
+    /// What it has said.
+    pub outgoing: Outgoing,
+    /// Whether the owner configured a command that backs the node up.
+    pub has_backup_command: bool,
     /// The runtime on which the participant is asked.
     pub runtime: Handle,
 }
@@ -102,10 +168,37 @@ impl Actor {
                         let _ = reply.send((Answer::failed("Book", error), None));
                         continue;
                     }
-                    let _ = reply.send(self.answer(&request).unwrap_or_else(|answer| (answer, None)));
+                    let _ = reply.send(self.answer_and_say(&request).unwrap_or_else(|answer| (answer, None)));
                 }
                 Message::Rules(reply) => {
-                    let _ = reply.send(self.rules());
+                    self.rules();
+                    let _ = reply.send(self.outgoing.waiting().count());
+                }
+                Message::Waiting(reply) => {
+                    let _ = reply.send(self.outgoing.waiting().cloned().collect());
+                }
+                Message::Hostings(reply) => {
+                    let _ = reply.send(self.hostings());
+                }
+                Message::View { case, reply } => {
+                    let view = self.reload_book().ok().and_then(|()| self.view(&case));
+                    let _ = reply.send(view.map(Box::new));
+                }
+                Message::Hosts { party, reply } => {
+                    let _ = reply.send(self.agent.state().map(|_| self.hosts(&party)));
+                }
+                Message::Vouch { case, word, reply } => {
+                    let _ = reply.send(self.vouch(&case, word));
+                }
+                Message::Stands { case, hash, reply } => {
+                    let stands = self.agent.case(&case).is_some_and(|case| case.position(&hash).is_some());
+                    let _ = reply.send(stands);
+                }
+                Message::Settled { hash, settled, reply } => {
+                    if let Err(error) = self.outgoing.settle(hash, settled) {
+                        warn!(%error, "what became of a statement was not kept; it is posted again");
+                    }
+                    let _ = reply.send(());
                 }
             }
         }
@@ -125,22 +218,28 @@ impl Actor {
         self.agent.topology_changed(state);
     }
 
-    /// Approves whatever a rule permits.
-    fn rules(&mut self) -> Vec<Statement> {
-        let open: Vec<CaseId> = self
-            .agent
-            .cases()
-            .filter(|case| !case.is_approved_by(&self.agent.me().owner) && case.offer().is_some())
-            .map(Case::id)
-            .collect();
-        let mut approved = Vec::new();
-        for id in open {
-            let permission = self.agent.verify(&id, now()).and_then(|verified| self.agent.rule_for(&verified));
-            if let Ok(statement) = permission.and_then(|permission| self.approve(&id, permission)) {
-                approved.push(statement);
+    /// Keeps what the owner says, before anybody hears of it.
+    fn say(&mut self, statement: &Statement) -> Result<(), Answer> {
+        self.outgoing.keep(statement, now()).map_err(|error| Answer::failed("Outgoing", error))?;
+        self.agent.remember(statement).map_err(|error| Answer::failed("Outgoing", error))
+    }
+
+    /// Approves whatever a rule permits. The book may have changed since it was read.
+    fn rules(&mut self) {
+        if let Err(error) = self.reload_book() {
+            warn!(%error, "the book does not read; no rule is asked");
+            return;
+        }
+        for (id, permission) in self.agent.permitted_by_rule(now()) {
+            match self.approve(&id, permission) {
+                Ok(statement) => {
+                    if let Err(answer) = self.say(&statement) {
+                        warn!(case = %id, ?answer, "an approval by rule was not kept; it will be made again");
+                    }
+                }
+                Err(error) => warn!(case = %id, %error, "a rule permits this, and it was not signed"),
             }
         }
-        approved
     }
 
     fn approve(&mut self, id: &CaseId, permission: Permission) -> Result<Statement, AgentError> {
@@ -160,17 +259,37 @@ impl Actor {
     }
 
     fn case(&self, reference: &str) -> Result<CaseId, Answer> {
-        resolve_case(reference, self.agent.cases().map(Case::id))
-            .map_err(|reason| Answer::failed("UnknownCase", reason))
+        resolve_case(reference, self.agent.cases().map(Case::id)).map_err(|reason| {
+            let own = self.outgoing.waiting().filter_map(|statement| statement.case().ok());
+            match resolve_case(reference, own) {
+                Ok(id) => Answer::NotYet { reason: format!("case {id} is made and waits to be posted; see `list`") },
+                Err(_) => Answer::failed("UnknownCase", reason),
+            }
+        })
+    }
+
+    fn answer_and_say(&mut self, request: &Request) -> Result<(Answer, Option<StatementHash>), Answer> {
+        let (answer, statement) = self.answer(request)?;
+        if let Some(statement) = &statement {
+            self.say(statement)?;
+        }
+        Ok((answer, statement.map(|statement| statement.hash())))
     }
 
     fn answer(&mut self, request: &Request) -> Result<(Answer, Option<Statement>), Answer> {
         let done = |value| Ok((Answer::Done { value }, None));
         match request {
             Request::Status => done(self.status()),
+            Request::Workflow { case } => {
+                let id = self.case(case)?;
+                done(self.workflow(&id)?)
+            }
+            // The shell does these; what reaches this thread are their parts.
+            Request::WorkflowRun { .. } => Err(Answer::failed("Request", "a run is the shell's")),
             Request::List => {
                 let cases: Vec<Value> = self.agent.cases().map(|case| self.glance(case)).collect();
-                done(json!({ "cases": cases }))
+                let outgoing: Vec<Value> = self.outgoing.entries().iter().map(outgoing_entry).collect();
+                done(json!({ "cases": cases, "outgoing": outgoing }))
             }
             Request::Show { case } => {
                 let id = self.case(case)?;
@@ -242,7 +361,9 @@ impl Actor {
             return Err(Answer::NotYet { reason: AgentError::NoTopology.to_string() });
         };
         let plan = protocol::plan::plan(&intent, state).map_err(|error| Answer::failed("Propose", error))?;
-        let dangers = dangers(&plan.transactions, state, &self.agent.signed_elsewhere(&intent.case));
+        let live = self.agent.signed_elsewhere(&intent.case);
+        let mut dangers = dangers_of_plan(&plan, state, &live);
+        dangers.extend(dangers_of_change(&intent.change));
         if let Some(danger) = dangers.into_iter().find(|danger| !intent.accepts.contains(&danger.accepted_as())) {
             let refusal = Refusal::Danger { danger };
             return Err(Answer::failed(refusal.name(), refusal));
@@ -252,6 +373,12 @@ impl Actor {
             "workflow": intent.change.name(),
             "transactions": plan.transactions.iter().map(|one| one.hash().to_string()).collect::<Vec<_>>(),
             "subjects": plan.transactions.iter().map(|one| protocol::plan::subject(one.mapping())).collect::<Vec<_>>(),
+            "stages": plan.later.len() + 1,
+            "goes-with-it": cascade(&plan.transactions, state, &live).lines(),
+            "consequences": consequences(&plan.transactions, state, self.agent.me())
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
         });
         Ok((Answer::Done { value }, Some(Statement::sign(&intent, self.agent.identity()))))
     }
@@ -271,6 +398,7 @@ impl Actor {
             "topology": self.agent.state().map(|state| state.rows().count()),
             "book": self.agent.book().entries().len(),
             "cases": self.agent.cases().count(),
+            "waiting-to-be-posted": self.outgoing.waiting().count(),
         })
     }
 
@@ -302,6 +430,9 @@ impl Actor {
                 "verified": true,
                 "signs": verified.requests().len(),
                 "dangers": verified.dangers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "goes-with-it": verified.cascade().lines(),
+                "consequences": verified.consequences().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "later": verified.later().iter().map(|stage| lines(stage)).collect::<Vec<_>>(),
             }),
             Err(error) => json!({ "verified": false, "name": error_name(&error), "reason": error.to_string() }),
         };
@@ -311,6 +442,8 @@ impl Actor {
             .flat_map(Standing::missing)
             .map(|(transaction, missing)| self.missing(transaction, missing))
             .collect();
+        value["stage"] = json!(standing.as_ref().and_then(|standing| standing.stage).map(stage_words));
+        value["obstacle"] = json!(standing.as_ref().and_then(|standing| standing.obstacle.clone()));
         value["status-detail"] = json!(standing.as_ref().map(|standing| &standing.status));
         value["deadline"] = json!(case.intent().deadline);
         value["offer"] = json!(case.offer().map(|offered| offered.hash.to_string()));
@@ -358,6 +491,17 @@ impl Actor {
     }
 }
 
+fn outgoing_entry(entry: &Entry) -> Value {
+    json!({
+        "case": entry.statement.case().ok().map(|case| case.to_string()),
+        "kind": entry.statement.kind().name(),
+        "statement": entry.statement.hash().to_string(),
+        "made": moment(entry.made_at),
+        "state": if entry.refused.is_none() { "waits to be posted" } else { "refused by the coordinator" },
+        "refused": entry.refused.as_ref().map(|refused| json!({ "name": refused.name, "reason": refused.reason })),
+    })
+}
+
 fn describe(transaction: &Transaction, difference: &Difference, asked: usize) -> Value {
     json!({
         "transaction": transaction.hash().to_string(),
@@ -373,6 +517,14 @@ fn describe(transaction: &Transaction, difference: &Difference, asked: usize) ->
         "unchanged": difference.unchanged.iter().map(|(fact, value)| format!("{fact}: {value}")).collect::<Vec<_>>(),
         "namespaces-asked": asked,
     })
+}
+
+fn lines(stage: &[Difference]) -> Vec<String> {
+    stage.iter().flat_map(Difference::lines).collect()
+}
+
+fn stage_words(stage: Stage) -> String {
+    format!("stage {} of {}", stage.number, stage.of)
 }
 
 fn error_name(error: &AgentError) -> String {

@@ -1,6 +1,9 @@
 //! One owner's agent, without its shell: what it has seen, what it makes of an offer, and the climb from there to an
 //! approval. Synchronous; the clock, the disk of the journal and the participant come as arguments.
 
+mod rules;
+mod said;
+
 use std::collections::BTreeMap;
 
 use canton_topology::{
@@ -21,6 +24,7 @@ use protocol::{
     case::{Case, CaseError},
     difference::DifferenceClass,
     directory::Directory,
+    hosting::coordinator_submits,
     identity::IdentityPublicKey,
     intent::CaseId,
     refusal::Refusal,
@@ -30,6 +34,8 @@ use protocol::{
 };
 use thiserror::Error;
 
+use self::said::Said;
+
 /// Why an agent has nothing to send.
 #[derive(Debug, Error)]
 pub enum AgentError {
@@ -37,7 +43,7 @@ pub enum AgentError {
     #[error("{0}")]
     Refused(Refusal),
     /// The agent's participant has not seen the base yet.
-    #[error("not yet: transaction {} builds on serial {}, this agent's participant shows {}", .0.index, .0.expected, .0.seen)]
+    #[error("not yet: {0}")]
     NotYet(Wait),
     /// There is no topology to judge by.
     #[error("not yet: this agent's participant has shown no topology; is it reachable?")]
@@ -95,6 +101,7 @@ pub struct Agent {
     cases: BTreeMap<CaseId, Case>,
     state: Option<State>,
     frozen: bool,
+    said: Said,
 }
 
 impl Agent {
@@ -116,6 +123,7 @@ impl Agent {
             cases: BTreeMap::new(),
             state: None,
             frozen: false,
+            said: Said::default(),
         };
         agent.set_book(book);
         agent
@@ -173,6 +181,14 @@ impl Agent {
         self.frozen = frozen;
     }
 
+    /// Remembers what the owner has said, whether or not the coordinator ever shows it.
+    ///
+    /// # Errors
+    /// Where the statement's payload does not decode.
+    pub fn remember(&mut self, statement: &Statement) -> Result<(), StatementError> {
+        self.said.remember(statement)
+    }
+
     /// Takes a statement from the coordinator's inbox.
     ///
     /// # Errors
@@ -209,22 +225,26 @@ impl Agent {
         self.cases.values()
     }
 
-    fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
+    /// What the agent knows when it verifies.
+    pub fn context<'a>(&'a self, state: &'a State, live: &'a [SignedTransaction], now: Timestamp) -> Context<'a> {
         Context { me: &self.me, book: &self.book, state, live, now, frozen: self.frozen }
     }
 
-    /// Every signature that the agent has seen, but for those of one case.
+    /// Every signature that the agent has seen, but for those of one case's newest offer: what that case offered before
+    /// may sleep as well as another's.
     pub fn signed_elsewhere(&self, id: &CaseId) -> Vec<SignedTransaction> {
-        let others = self.cases.iter().filter(|(other, _)| *other != id).map(|(_, case)| case);
-        let offered = others.flat_map(|case| case.offers().iter().map(move |offered| (case, offered)));
-        let transactions = offered.flat_map(|(case, offered)| offered.transactions.iter().map(move |one| (case, one)));
-        transactions
-            .map(|(case, transaction)| {
-                let signatures = case.signatures(&transaction.hash()).cloned().collect();
-                SignedTransaction::new(transaction.clone(), signatures, true)
-            })
-            .filter(|signed| !signed.signatures.is_empty())
-            .collect()
+        let mut all = Vec::new();
+        for case in self.cases.values() {
+            let newest = case.offer().map(|offered| offered.hash).filter(|_| case.id() == *id);
+            for offered in case.offers().iter().filter(|offered| Some(offered.hash) != newest) {
+                let signed = offered.transactions.iter().map(|transaction| {
+                    let signatures = case.signatures(&transaction.hash()).cloned().collect();
+                    SignedTransaction::new(transaction.clone(), signatures, true)
+                });
+                all.extend(signed.filter(|signed| !signed.signatures.is_empty()));
+            }
+        }
+        all
     }
 
     /// What the agent makes of a case's newest offer.
@@ -233,22 +253,13 @@ impl Agent {
     /// Where it does not verify, by name.
     pub fn verify(&self, id: &CaseId, now: Timestamp) -> Result<Verified, AgentError> {
         let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
+        self.said.may_sign(id)?;
         let state = self.state.as_ref().ok_or(AgentError::NoTopology)?;
         match verify(case, &self.context(state, &self.signed_elsewhere(id), now)) {
             Verification::Verified(verified) => Ok(verified),
             Verification::Refused(refusal) => Err(refusal.into()),
             Verification::NotYet(wait) => Err(AgentError::NotYet(wait)),
         }
-    }
-
-    /// The permission that a rule gives to a verified offer.
-    ///
-    /// # Errors
-    /// [`AgentError::NoRule`] where only a human may.
-    pub fn rule_for(&self, verified: &Verified) -> Result<Permission, AgentError> {
-        let class = verified.class();
-        let permits = class != DifferenceClass::Other && self.rules.contains(&class);
-        if permits { Ok(Permission::Rule(class)) } else { Err(AgentError::NoRule) }
     }
 
     /// Climbs from the newest offer of a case to the owner's approval: verify, permit, record, sign, verify what was
@@ -265,6 +276,9 @@ impl Agent {
     ) -> Result<Statement, AgentError> {
         self.check_history(id, custody.journal)?;
         let verified = self.verify(id, clock())?;
+        if let Permission::Rule(_) = permission {
+            self.said.rule_may_decide(id)?;
+        }
         let permitted = Permitted::new(verified, permission).map_err(|error| match error {
             NotPermitted::Refused(refusal) => AgentError::Refused(refusal),
             NotPermitted::OtherClass => AgentError::NoRule,
@@ -311,6 +325,7 @@ impl Agent {
 
     fn still_wanted(&self, id: &CaseId, now: Timestamp) -> Result<(), Refusal> {
         let case = self.cases.get(id).ok_or(Refusal::NoOffer)?;
+        self.said.may_sign(id)?;
         let state = self.state.as_ref().ok_or(Refusal::NoOffer)?;
         still_wanted(case, &self.context(state, &[], now))
     }
@@ -353,7 +368,11 @@ impl Agent {
                 let own = released.iter().filter(|one| one.transaction == request.transaction);
                 let own = own.map(|one| one.signature.clone());
                 let others = case.signatures(&request.transaction).cloned();
-                let signed = SignedTransaction::new(transaction.clone(), own.chain(others).take(1).collect(), true);
+                // A new host that will import contracts must see its own proposal on the synchronizer, or its node takes
+                // no import: it proposes, whoever signed before.
+                let carried = if coordinator_submits(case) { 1 } else { 0 };
+                let signatures = own.chain(others).take(carried).collect();
+                let signed = SignedTransaction::new(transaction.clone(), signatures, true);
                 let pinned = self.pinned(request)?;
                 (custody.participant)(&signed, &pinned).map_err(AgentError::Participant)
             }

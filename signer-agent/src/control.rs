@@ -3,7 +3,10 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use canton_topology::{hash::TransactionHash, mapping::Permission as HostPermission};
-use protocol::{intent::CaseId, statement::StatementHash};
+use protocol::{
+    intent::{CaseId, Scope},
+    statement::StatementHash,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
@@ -37,6 +40,24 @@ pub enum Request {
         deadline_s: u64,
         /// The dangers that are accepted, by name.
         accepts: Vec<String>,
+    },
+    /// The steps of a case: who does what, how far it is, what to do now.
+    Workflow {
+        /// Which case.
+        case: CaseRef,
+    },
+    /// The owner's part of a case.
+    WorkflowRun {
+        /// Which case.
+        case: CaseRef,
+        /// The steps that the human confirms, by name.
+        confirm: Vec<String>,
+        /// How the node was backed up.
+        backup: Option<String>,
+        /// Archives of packages to be uploaded.
+        archives: Vec<std::path::PathBuf>,
+        /// A sealed snapshot that came by hand.
+        sealed: Option<std::path::PathBuf>,
     },
     /// The owner's yes.
     Approve {
@@ -95,32 +116,124 @@ pub enum Wanted {
         keys: Vec<String>,
         /// Keys that must sign.
         key_threshold: u32,
+        /// Whether the keys stand in a mapping of their own, as releases before 3.5 want it.
+        key_mapping: bool,
     },
-    /// One more owner.
-    AddOwner {
+    /// Other owners, hosts, keys and thresholds.
+    Membership {
+        /// The party, or the namespace where nothing of a party is named.
+        of: String,
+        /// What changes.
+        change: MembershipWanted,
+    },
+    /// A key that may sign for the agent's own namespace, or for the one named.
+    Delegate {
+        /// The namespace; the owner's own where absent.
+        namespace: Option<String>,
+        /// The name in the book of who holds the key, or `me`.
+        to: String,
+        /// What the key may sign.
+        scope: Scope,
+    },
+    /// A key that may sign for a namespace no more.
+    Revoke {
+        /// The namespace; the owner's own where absent.
+        namespace: Option<String>,
+        /// The key's fingerprint, or the name in the book of who holds it.
+        key: String,
+    },
+    /// One owner under another key.
+    RotateOwnerKey {
         /// The party, or the namespace.
         of: String,
-        /// Its name in the book.
-        owner: String,
-        /// Owners that must sign from then on.
-        threshold: u32,
+        /// The owner as it is: a name of the book, or `me`.
+        old: String,
+        /// The name in the book of the card with the new key.
+        new: String,
+        /// Whether the old root stays.
+        keep_old: bool,
     },
-    /// Other thresholds.
-    ChangeThresholds {
+    /// The agent's own participant, or another one, hosts a party no more.
+    LeaveHost {
         /// The party.
-        of: String,
-        /// Owners that must sign.
-        owners: Option<u32>,
-        /// Hosts that must confirm.
-        confirmations: Option<u32>,
-        /// Keys that must sign.
-        keys: Option<u32>,
+        party: String,
+        /// Whose participant: a name of the book, or `me`.
+        host: String,
     },
+    /// A party's keys move into its mapping.
+    MigrateKeys {
+        /// The party.
+        party: String,
+    },
+    /// One more host of a party.
+    Host(Host),
     /// Transactions as they are, hex.
     Raw {
         /// The wrapped transactions.
         transactions: Vec<String>,
     },
+}
+
+/// A change set in names of the book. What is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct MembershipWanted {
+    /// Names of new owners.
+    pub add_owners: Vec<String>,
+    /// Names, or namespaces, of owners who go.
+    pub remove_owners: Vec<String>,
+    /// Owners that must sign.
+    pub owners: Option<u32>,
+    /// New hosts: a name of the book, or `me`, and what its participant may do.
+    pub add_hosts: Vec<(String, HostPermission)>,
+    /// Names, or participant ids, of hosts that go.
+    pub remove_hosts: Vec<String>,
+    /// Hosts that stay, and what each may do from then on.
+    pub permissions: Vec<(String, HostPermission)>,
+    /// Hosts that must confirm.
+    pub confirmations: Option<u32>,
+    /// Names whose party key signs from then on.
+    pub add_keys: Vec<String>,
+    /// Names, or fingerprints, whose key signs no more.
+    pub remove_keys: Vec<String>,
+    /// Keys that must sign.
+    pub keys: Option<u32>,
+    /// Everything in one offer, where each state in between was accepted.
+    pub together: bool,
+}
+
+/// One more host of a party, in names of the book.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Host {
+    /// The party.
+    pub party: String,
+    /// Whose participant is to host it.
+    pub on: String,
+    /// Whose participant knows its contracts; one that hosts it, where not named.
+    pub from: Option<String>,
+    /// Whose participant counts the contracts beside it; another one that hosts the party, where not named.
+    pub second: Option<String>,
+    /// What the new host may do.
+    pub permission: HostPermission,
+    /// How many hosts must confirm from then on.
+    pub confirmations: Option<u32>,
+    /// Owners who may sign before the new host is disconnected.
+    pub ahead: Vec<String>,
+    /// Packages that the new host must have vetted.
+    pub packages: Vec<String>,
+    /// The way; the agent looks and picks it, where none is named.
+    pub way: Option<Way>,
+}
+
+/// How a new host learns of a party's contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// There are none: the party was never used.
+    Simple,
+    /// They are carried over.
+    Replicate,
 }
 
 /// What comes back.
@@ -135,6 +248,13 @@ pub enum Answer {
     /// It cannot be done yet; nothing is lost.
     NotYet {
         /// Why.
+        reason: String,
+    },
+    /// It is made and kept, and the coordinator does not have it yet.
+    Waits {
+        /// What there is to say when it has.
+        value: serde_json::Value,
+        /// Why it waits.
         reason: String,
     },
     /// It is not done.
@@ -191,6 +311,17 @@ pub enum ControlError {
     /// What came does not read.
     #[error("the agent's answer does not read: {0}")]
     Malformed(#[from] serde_json::Error),
+}
+
+impl ControlError {
+    /// Its name, stable.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotRunning(_) => "NotRunning",
+            Self::Broken(_) => "Broken",
+            Self::Malformed(_) => "Malformed",
+        }
+    }
 }
 
 /// Asks the running agent.

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -13,9 +13,13 @@ use canton_topology::id::SynchronizerId;
 use protocol::{
     api::Base64,
     book::{Book, Card},
+    intent::CaseId,
+    statement::Statement,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
+
+use crate::{hosting::held::Held, lines::Lines, outgoing::Outgoing};
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -67,6 +71,15 @@ pub struct Config {
     /// How that participant lets the agent in.
     #[serde(default, skip_serializing_if = "is_open")]
     pub participant_access: Access,
+    /// The Ledger API of the same participant, such as `http://127.0.0.1:5001`; needed for hosting parties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// How the Ledger API lets the agent in.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub ledger_access: Access,
+    /// A command that backs the participant's database up, and its arguments; it runs with an empty environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backup_command: Vec<String>,
 }
 
 fn is_open(access: &Access) -> bool {
@@ -199,6 +212,48 @@ impl Folder {
         self.write_json(&self.0.join("book.json"), book)
     }
 
+    /// What is remembered of a hosting; nothing where nothing is.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn held(&self, case: &CaseId) -> Result<Held, FolderError> {
+        let path = self.hosting_file(case, "held.json");
+        if path.exists() { self.read_json(&path, "workflow run") } else { Ok(Held::default()) }
+    }
+
+    /// Remembers it, durably.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_held(&self, case: &CaseId, held: &Held) -> Result<(), FolderError> {
+        let folder = self.0.join("hosting");
+        let failed = |error| FolderError::Io { path: folder.clone(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        self.write_json(&self.hosting_file(case, "held.json"), held)
+    }
+
+    /// Where a file of a hosting stands.
+    pub fn hosting_file(&self, case: &CaseId, name: &str) -> PathBuf {
+        self.0.join("hosting").join(format!("{case}.{name}"))
+    }
+
+    /// Where the node's ledger ended after the last hosting on it: it never ends before that again.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn ledger_floor(&self) -> Result<Option<u64>, FolderError> {
+        let path = self.0.join("ledger-floor.json");
+        if path.exists() { self.read_json(&path, "workflow run").map(Some) } else { Ok(None) }
+    }
+
+    /// Remembers where it ended.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_ledger_floor(&self, floor: u64) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("ledger-floor.json"), &floor)
+    }
+
     /// What enrolment left behind.
     ///
     /// # Errors
@@ -215,45 +270,22 @@ impl Folder {
         self.write_json(&self.0.join("enrolment.json"), enrolment)
     }
 
-    /// Every statement that was seen, in order. A last line that a crash cut short is dropped: the coordinator sends it
-    /// again.
+    /// Every statement that was seen, in order, and the file that keeps the next ones. The coordinator sends again what a
+    /// crash cut short. Only the process that holds the journal may open it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn seen(&self) -> Result<Vec<Seen>, FolderError> {
-        let path = self.0.join("statements.jsonl");
-        let failed = |error| FolderError::Io { path: path.clone(), error };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let lines: Vec<String> = BufReader::new(file).lines().collect::<Result<_, _>>().map_err(failed)?;
-        let mut seen = Vec::new();
-        for (index, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
-                Ok(one) => seen.push(one),
-                Err(_) if index + 1 == lines.len() => {}
-                Err(error) => {
-                    let reason = format!("line {}: {error}", index + 1);
-                    return Err(FolderError::Malformed { path, reason });
-                }
-            }
-        }
-        Ok(seen)
+    pub fn seen(&self) -> Result<(Lines<Seen>, Vec<Seen>), FolderError> {
+        Lines::open(&self.0.join("statements.jsonl"))
     }
 
-    /// Keeps one more statement, durably.
+    /// Everything that the owner has said, and the file that keeps what is said next. Only the process that holds the
+    /// journal may open it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn keep_seen(&self, seen: &Seen) -> Result<(), FolderError> {
-        let path = self.0.join("statements.jsonl");
-        let failed = |error| FolderError::Io { path: path.clone(), error };
-        let mut line = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-        file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)
+    pub fn outgoing(&self) -> Result<(Outgoing, Vec<Statement>), FolderError> {
+        Outgoing::open(&self.0.join("outgoing.jsonl"))
     }
 
     fn read(&self, path: &Path, command: &'static str) -> Result<String, FolderError> {
@@ -283,6 +315,7 @@ impl Folder {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&beside, path).map_err(failed)?;
-        File::open(&self.0).and_then(|folder| folder.sync_all()).map_err(failed)
+        let folder = path.parent().unwrap_or(&self.0);
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 }

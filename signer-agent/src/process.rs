@@ -1,10 +1,11 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
-//! and posts what it signed until the coordinator has it.
+//! and lets what it signed be posted until the coordinator has it.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use canton_client::{
     access::{Access, AccessError},
+    ledger::Ledger,
     participant::{Options, Participant},
 };
 use canton_topology::{
@@ -20,6 +21,7 @@ use custody::{
 };
 use protocol::{
     difference::DifferenceClass,
+    hosting::HostingStep,
     identity::{IdentityCertificate, IdentityPublicKey},
     statement::{SignStatements as _, Statement},
     verify::Me,
@@ -28,15 +30,20 @@ use tokio::{
     io::BufReader,
     net::UnixStream,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 use tracing::{info, warn};
 
 use crate::{
     actor::{Actor, Message},
     agent::Agent,
-    control::{self, Answer, Request},
-    coordinator_link::{Link, LinkError},
+    control::{self, Answer, Request, Wanted},
+    coordinator_link::Link,
     folder::{Config, Folder, Seen},
+    hosting::{self, Runner, Tools, follow::Follower},
+    lines::Lines,
+    outgoing::Settled,
+    posting::Posting,
 };
 
 /// How often the participant's topology is looked at.
@@ -47,8 +54,10 @@ const INBOX_WAIT: Duration = Duration::from_secs(20);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often a rule is asked whether it permits something that waits.
 const RULES_EVERY: Duration = Duration::from_millis(500);
+/// How many times an approval is made again while a new host's answer is awaited.
+const APPROVE_LOOKS: usize = 20;
 /// How long a command waits for the coordinator to take what it made.
-const POST_WITHIN: Duration = Duration::from_secs(20);
+const POST_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the running agent is made of.
 pub struct Process {
@@ -87,28 +96,47 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
     for entry in directory(&link).await {
         agent.admit(entry.0, entry.1);
     }
+    let (outgoing, said) = folder.outgoing()?;
+    for statement in &said {
+        agent.remember(statement)?;
+    }
     let mut cursor = 0;
-    for seen in folder.seen()? {
+    let (lines, all) = folder.seen()?;
+    for seen in all {
         agent.receive(Statement::parse(&seen.statement.0)?, seen.position)?;
         cursor = seen.sequence;
     }
     let host = folder.card()?.host.map(|id| (node.clone(), id));
     let listener = control::listen(&folder.socket())?;
     let (sender, inbox) = mpsc::channel(256);
+    let ledger = config.ledger.as_ref().map(|address| ledger(address, &config.ledger_access)).transpose()?;
+    let tools = Tools {
+        node: node.clone(),
+        ledger,
+        link: link.clone(),
+        folder: folder.clone(),
+        parcel_key: keys.parcel_key().clone(),
+        backup_command: config.backup_command.clone(),
+    };
     let actor = Actor {
         agent,
         journal,
         backends: vec![Box::new(keys)],
         participant: host,
         folder: folder.clone(),
+        outgoing,
+        has_backup_command: !config.backup_command.is_empty(),
         runtime: tokio::runtime::Handle::current(),
     };
     std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
     info!(socket = %folder.socket().display(), "the agent runs");
-    let shell = Shell { sender, link, folder };
-    tokio::spawn(shell.clone().follow_inbox(cursor));
+    let posting = Posting::start(link.clone(), sender.clone());
+    let follower = Follower { runner: Runner::new(tools), actor: sender.clone(), posting: posting.clone() };
+    let shell = Shell { sender, link, posting, follower };
+    tokio::spawn(shell.clone().follow_inbox(lines, cursor));
     tokio::spawn(shell.clone().follow_topology(node, config));
     tokio::spawn(shell.clone().follow_rules());
+    tokio::spawn(shell.follower.clone().follow());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -153,7 +181,8 @@ async fn directory(link: &Link) -> Vec<(IdentityPublicKey, Namespace)> {
 struct Shell {
     sender: mpsc::Sender<Message>,
     link: Link,
-    folder: Folder,
+    posting: Posting,
+    follower: Follower,
 }
 
 impl Shell {
@@ -162,14 +191,14 @@ impl Shell {
         let _ = self.sender.send(message).await;
     }
 
-    async fn follow_inbox(self, mut cursor: u64) {
+    async fn follow_inbox(self, mut lines: Lines<Seen>, mut cursor: u64) {
         loop {
             match self.link.inbox(cursor, INBOX_WAIT).await {
                 Ok(inbox) => {
                     for entry in inbox.entries {
                         let seen =
                             Seen { sequence: entry.sequence, position: entry.position, statement: entry.statement };
-                        if !self.take(&seen).await {
+                        if !self.take(&seen, &mut lines).await {
                             break;
                         }
                         cursor = seen.sequence;
@@ -184,7 +213,7 @@ impl Shell {
     }
 
     /// Takes one statement; `false` where it must come again.
-    async fn take(&self, seen: &Seen) -> bool {
+    async fn take(&self, seen: &Seen, lines: &mut Lines<Seen>) -> bool {
         let statement = match Statement::parse(&seen.statement.0) {
             Ok(statement) => statement,
             Err(error) => {
@@ -207,7 +236,7 @@ impl Shell {
                 Err(_) => return false,
             }
         }
-        if let Err(error) = self.folder.keep_seen(seen) {
+        if let Err(error) = lines.append(seen) {
             warn!(%error, "a statement was not kept; it will be asked for again");
             tokio::time::sleep(RETRY_AFTER).await;
             return false;
@@ -233,27 +262,8 @@ impl Shell {
             tokio::time::sleep(RULES_EVERY).await;
             let (reply, answer) = oneshot::channel();
             self.tell(Message::Rules(reply)).await;
-            for statement in answer.await.unwrap_or_default() {
-                if let Err(error) = self.post(&statement).await {
-                    warn!(%error, "an approval was not posted; it will be made again");
-                }
-            }
-        }
-    }
-
-    /// Posts a statement, again and again while the coordinator cannot be reached, and waits until it stands in the
-    /// agent's own copy of the case.
-    async fn post(&self, statement: &Statement) -> Result<(), LinkError> {
-        let until = tokio::time::Instant::now() + POST_WITHIN;
-        loop {
-            match self.link.post_statement(statement).await {
-                Ok(_) => return Ok(()),
-                Err(error @ (LinkError::Refused(_) | LinkError::Tls(_))) => return Err(error),
-                Err(error) if tokio::time::Instant::now() > until => return Err(error),
-                Err(error) => {
-                    warn!(%error, "not posted yet");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
+            if answer.await.is_ok_and(|waiting| waiting > 0) {
+                self.posting.wake();
             }
         }
     }
@@ -273,19 +283,69 @@ impl Shell {
     }
 
     async fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::WorkflowRun { case, confirm, backup, archives, sealed } => {
+                let confirmed = match hosting::command::confirmed(confirm, backup, archives, sealed) {
+                    Ok(confirmed) => confirmed,
+                    Err(reason) => return Answer::failed("Confirm", reason),
+                };
+                hosting::command::run(&self.follower, &case, confirmed).await
+            }
+            Request::Workflow { case } => hosting::command::show(&self.follower, &case).await,
+            Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts } => {
+                let (host, advice) = match hosting::command::advised(&self.follower, host).await {
+                    Ok(advised) => advised,
+                    Err(answer) => return answer,
+                };
+                let request = Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts };
+                hosting::command::with_advice(self.said(request).await, advice)
+            }
+            Request::Approve { .. } => self.approved(request).await,
+            other => self.said(other).await,
+        }
+    }
+
+    /// Where a fresh answer of a new host is all that is missing, it is asked for, and the approval is made again.
+    async fn approved(&self, request: Request) -> Answer {
+        let mut answer = self.said(request.clone()).await;
+        let Answer::NotYet { reason } = &answer else { return answer };
+        let Request::Approve { case, .. } = &request else { return answer };
+        if !reason.contains(HostingStep::Disconnect.name()) || !self.follower.asked_for(case).await {
+            return answer;
+        }
+        for _ in 0..APPROVE_LOOKS {
+            tokio::time::sleep(RETRY_AFTER).await;
+            answer = self.said(request.clone()).await;
+            if !matches!(answer, Answer::NotYet { .. }) {
+                break;
+            }
+        }
+        answer
+    }
+
+    async fn said(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
+        let mut ear = self.posting.listen();
         self.tell(Message::Request { request, reply }).await;
         let Ok((answer, statement)) = answer.await else {
             return Answer::failed("Stopped", "the agent is stopping");
         };
-        let Some(statement) = statement else { return answer };
-        match self.post(&statement).await {
-            Ok(()) => answer,
-            Err(LinkError::Refused(problem)) => Answer::failed(&problem.kind, problem.detail),
-            Err(error) => Answer::NotYet {
-                reason: format!("it is made and recorded, but not posted: {error}; say it again later"),
-            },
+        let Some(hash) = statement else { return answer };
+        self.posting.wake();
+        match timeout(POST_WITHIN, ear.of(hash)).await {
+            Ok(Some(Settled::Taken)) => answer,
+            Ok(Some(Settled::Refused(refused))) => Answer::failed(&refused.name, refused.reason),
+            Ok(None) | Err(_) => waits(answer),
         }
+    }
+}
+
+/// The answer to a command whose statement the coordinator does not have yet.
+fn waits(answer: Answer) -> Answer {
+    let reason = "it is signed and kept, and is posted as soon as the coordinator can be reached; do not say it again, `list` shows what waits";
+    match answer {
+        Answer::Done { value } => Answer::Waits { value, reason: reason.to_owned() },
+        other @ (Answer::NotYet { .. } | Answer::Waits { .. } | Answer::Failed { .. }) => other,
     }
 }
 
@@ -328,6 +388,11 @@ async fn read_topology(
 fn participant(address: &str, access: &Access) -> Result<Participant, AccessError> {
     let (address, access) = (address.to_owned(), access.clone());
     Participant::new(&Options { address, timeout: Duration::from_secs(10), access })
+}
+
+fn ledger(address: &str, access: &Access) -> Result<Ledger, AccessError> {
+    let (address, access) = (address.to_owned(), access.clone());
+    Ledger::new(&Options { address, timeout: Duration::from_secs(10), access })
 }
 
 /// Who a participant is, for the owner's card.

@@ -1,14 +1,18 @@
 //! From names of the book to the keys and hosts that stand in an intent.
 
+mod host;
+mod membership;
+
 use canton_topology::{
     Timestamp,
-    id::{Namespace, PartyId},
+    id::{Namespace, ParticipantId, PartyId},
     key::SigningPublicKey,
+    mapping::Permission,
 };
 use custody::keys::encrypted_file::{KeyFileError, random_bytes};
 use protocol::{
     book::Card,
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Raw},
+    intent::{CaseId, Change, CreateParty, Delegate, Host, LeaveHost, MigrateKeys, Raw, Revoke, RotateOwnerKey},
 };
 
 use crate::{agent::Agent, control::Wanted, folder::Folder};
@@ -30,41 +34,44 @@ pub fn new_case_id(now: Timestamp) -> Result<CaseId, KeyFileError> {
 /// Names what is not in the book, or does not read.
 pub fn resolve(wanted: &Wanted, agent: &Agent, folder: &Folder) -> Result<Change, String> {
     let own = folder.card().map_err(|error| error.to_string())?;
-    let card = |name: &String| card_of(name, agent, &own);
+    let names = Names { agent, own: &own };
     Ok(match wanted {
-        Wanted::CreateParty { hint, owners, threshold, hosts, confirmations, keys, key_threshold } => {
-            let hosts = hosts.iter().map(|(name, permission)| {
-                let own_host = agent.me().host.as_ref().map(|(id, _)| id.clone());
-                let participant = if name == "me" { own_host } else { card(name)?.host };
-                let participant = participant.ok_or_else(|| format!("--host {name}: its card names no participant"))?;
-                Ok(Host { participant, permission: *permission })
-            });
-            let keys = keys
-                .iter()
-                .map(|name| card(name)?.party_key.ok_or_else(|| format!("--key {name}: its card has no party key")));
-            Change::CreateParty(CreateParty {
+        Wanted::CreateParty { hint, owners, threshold, hosts, confirmations, keys, key_threshold, key_mapping } => {
+            let change = CreateParty {
                 hint: hint.clone(),
-                owners: owners.iter().map(|name| Ok(card(name)?.namespace_key)).collect::<Result<_, String>>()?,
+                owners: owners.iter().map(|name| Ok(names.card(name)?.namespace_key)).collect::<Result<_, String>>()?,
                 namespace_threshold: *threshold,
-                hosts: hosts.collect::<Result<_, String>>()?,
+                hosts: names.hosts("--host", hosts)?,
                 confirmation_threshold: *confirmations,
-                signing_keys: keys.collect::<Result<Vec<SigningPublicKey>, String>>()?,
+                signing_keys: names.party_keys("--key", keys)?,
                 signing_threshold: *key_threshold,
-            })
+            };
+            if *key_mapping { Change::CreatePartyWithKeyMapping(change) } else { Change::CreateParty(change) }
         }
-        Wanted::AddOwner { of, owner, threshold } => Change::AddOwner(AddOwner {
-            namespace: namespace(of)?,
-            owner: card(owner)?.namespace_key,
-            threshold: *threshold,
+        Wanted::Membership { of, change } => Change::Membership(membership::resolve(of, change, &names)?),
+        Wanted::Delegate { namespace, to, scope } => Change::Delegate(Delegate {
+            namespace: names.namespace_or_own(namespace.as_deref())?,
+            key: names.card(to)?.namespace_key,
+            scope: *scope,
         }),
-        Wanted::ChangeThresholds { of, owners, confirmations, keys } => {
-            let party = || of.parse::<PartyId>().map_err(|error| format!("--party: {error}"));
-            Change::ChangeThresholds(ChangeThresholds {
-                namespace: owners.map(|value| Ok::<_, String>((namespace(of)?, value))).transpose()?,
-                confirmation: confirmations.map(|value| Ok::<_, String>((party()?, value))).transpose()?,
-                signing: keys.map(|value| Ok::<_, String>((party()?, value))).transpose()?,
-            })
+        Wanted::Revoke { namespace, key } => Change::Revoke(Revoke {
+            namespace: names.namespace_or_own(namespace.as_deref())?,
+            key: match key.parse() {
+                Ok(fingerprint) => fingerprint,
+                Err(_) => names.card(key)?.namespace_key.fingerprint(),
+            },
+        }),
+        Wanted::RotateOwnerKey { of, old, new, keep_old } => Change::RotateOwnerKey(RotateOwnerKey {
+            namespace: namespace(of)?,
+            old: names.owner(old)?,
+            new: names.card(new)?.namespace_key,
+            revoke_old: !keep_old,
+        }),
+        Wanted::LeaveHost { party, host } => {
+            Change::LeaveHost(LeaveHost { party: self::party(party)?, participant: names.host("--host", host)? })
         }
+        Wanted::MigrateKeys { party } => Change::MigrateKeys(MigrateKeys { party: self::party(party)? }),
+        Wanted::Host(wanted) => Change::HostParty(host::resolve(wanted, &names)?),
         Wanted::Raw { transactions } => {
             let read = |(index, text): (usize, &String)| {
                 hex::decode(text).map_err(|error| format!("transaction {index}: not hex: {error}"))
@@ -74,14 +81,58 @@ pub fn resolve(wanted: &Wanted, agent: &Agent, folder: &Folder) -> Result<Change
     })
 }
 
-fn card_of(name: &str, agent: &Agent, own: &Card) -> Result<Card, String> {
-    if name == "me" || name == own.name {
-        return Ok(own.clone());
+/// Whoever can be named.
+struct Names<'a> {
+    agent: &'a Agent,
+    own: &'a Card,
+}
+
+impl Names<'_> {
+    fn card(&self, name: &str) -> Result<Card, String> {
+        if name == "me" || name == self.own.name {
+            return Ok(self.own.clone());
+        }
+        let entry = self.agent.book().by_name(name);
+        let missing = || format!("{name} is not in the book; add its card with `book add`");
+        entry.map(|entry| entry.card.clone()).ok_or_else(missing)
     }
-    let entry = agent.book().by_name(name);
-    entry
-        .map(|entry| entry.card.clone())
-        .ok_or_else(|| format!("{name} is not in the book; add its card with `book add`"))
+
+    /// A name of the book, or the namespace itself: who goes need not be known.
+    fn owner(&self, name: &str) -> Result<Namespace, String> {
+        match name.parse() {
+            Ok(namespace) => Ok(namespace),
+            Err(_) => Ok(self.card(name)?.owner()),
+        }
+    }
+
+    /// A name of the book, or the participant's id.
+    fn host(&self, flag: &str, name: &str) -> Result<ParticipantId, String> {
+        if let Ok(participant) = name.parse() {
+            return Ok(participant);
+        }
+        let own = self.agent.me().host.as_ref().map(|(id, _)| id.clone());
+        let participant = if name == "me" { own } else { self.card(name)?.host };
+        participant.ok_or_else(|| format!("{flag} {name}: its card names no participant"))
+    }
+
+    fn hosts(&self, flag: &str, hosts: &[(String, Permission)]) -> Result<Vec<Host>, String> {
+        let host = |(name, permission): &(String, Permission)| {
+            Ok(Host { participant: self.host(flag, name)?, permission: *permission })
+        };
+        hosts.iter().map(host).collect()
+    }
+
+    fn party_key(&self, flag: &str, name: &str) -> Result<SigningPublicKey, String> {
+        self.card(name)?.party_key.ok_or_else(|| format!("{flag} {name}: its card has no party key"))
+    }
+
+    fn party_keys(&self, flag: &str, names: &[String]) -> Result<Vec<SigningPublicKey>, String> {
+        names.iter().map(|name| self.party_key(flag, name)).collect()
+    }
+
+    fn namespace_or_own(&self, text: Option<&str>) -> Result<Namespace, String> {
+        text.map_or_else(|| Ok(self.agent.me().owner.clone()), |name| self.owner(name))
+    }
 }
 
 /// The namespace of a party, or the namespace itself.
@@ -90,4 +141,8 @@ fn namespace(text: &str) -> Result<Namespace, String> {
         Ok(party) => Ok(party.namespace().clone()),
         Err(_) => text.parse().map_err(|error| format!("--party: {error}")),
     }
+}
+
+fn party(text: &str) -> Result<PartyId, String> {
+    text.parse().map_err(|error| format!("--party: {error}"))
 }

@@ -14,8 +14,8 @@ use canton_topology::{
     Timestamp,
     authorization::{Needed, Requirement, Rules, requirement},
     judge::{Time, Verdict, Verifier, fold_batch},
-    key::KeySpec,
-    signature::SignatureAlgorithm,
+    key::{EncryptionKeySpec, KeyFormat, KeySpec},
+    signature::{SignatureAlgorithm, SignatureFormat},
     state::{State, StaticParameters},
     transaction::{Operation, SignedTransaction, Transaction},
 };
@@ -89,11 +89,26 @@ fn static_parameters(history: &Value) -> StaticParameters {
     let Some(given) = history.get("static_parameters") else { return StaticParameters::default() };
     let numbers = |name| -> BTreeSet<i64> { list(given, name).iter().filter_map(Value::as_i64).collect() };
     let (keys, algorithms) = (numbers("required_signing_keys"), numbers("required_signing_algorithms"));
-    let specs = [KeySpec::Ed25519, KeySpec::P256, KeySpec::P384, KeySpec::Secp256k1];
+    let encryption = numbers("required_encryption_keys");
     let all = [SignatureAlgorithm::Ed25519, SignatureAlgorithm::EcdsaSha256, SignatureAlgorithm::EcdsaSha384];
+    // The numbers of Canton's enumerations. A private key's format, which is among them, no public key has.
+    let formats = [(3, KeyFormat::Raw), (4, KeyFormat::Spki), (10_000, KeyFormat::Symbolic)];
+    let key_formats = numbers("required_key_formats");
+    let of_signatures = [(2, SignatureFormat::Der), (3, SignatureFormat::Concat), (10_000, SignatureFormat::Symbolic)];
+    let signature_formats = numbers("required_signature_formats");
     StaticParameters {
-        signing_keys: specs.into_iter().filter(|spec| keys.contains(&(*spec as i64))).collect(),
+        signing_keys: KeySpec::ALL.into_iter().filter(|spec| keys.contains(&(*spec as i64))).collect(),
         signing_algorithms: all.into_iter().filter(|a| algorithms.contains(&(*a as i64))).collect(),
+        encryption_keys: [EncryptionKeySpec::P256, EncryptionKeySpec::Rsa2048]
+            .into_iter()
+            .filter(|spec| encryption.contains(&(*spec as i64)))
+            .collect(),
+        key_formats: formats.iter().filter(|(number, _)| key_formats.contains(number)).map(|(_, one)| *one).collect(),
+        signature_formats: of_signatures
+            .iter()
+            .filter(|(number, _)| signature_formats.contains(number))
+            .map(|(_, one)| *one)
+            .collect(),
     }
 }
 

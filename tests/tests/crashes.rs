@@ -4,6 +4,7 @@
 
 mod world;
 
+use custody::ladder::Permission;
 use protocol::{intent::CaseId, life::Status, statement::Statement};
 use world::World;
 
@@ -93,12 +94,37 @@ fn the_coordinator_dies_between_the_submission_and_its_answer() {
 #[test]
 fn an_agent_dies_after_it_signed_and_before_anybody_heard_of_it() {
     let (mut world, case) = founded(15);
-    let lost = world.approve(1, &case).unwrap();
+    let shown = world.owners[1].agent.case(&case).and_then(|case| case.offer()).unwrap().hash;
+    let lost = world.sign(1, &case, Permission::Human { shown, release: None }).unwrap();
     world.crash_agent(1);
     world.show_owner(1);
-    while world.deliver(1) {}
+    assert_eq!(world.owners[1].outgoing.waiting().count(), 0);
     let again = approve(&mut world, 1, &case);
     assert_eq!(again.hash(), lost.hash(), "the journal gives the same signatures again");
+    ends_well(world, &case);
+}
+
+#[test]
+fn an_agent_dies_after_it_kept_its_approval_and_before_anybody_heard_of_it() {
+    let (mut world, case) = founded(18);
+    let kept = world.approve(1, &case).unwrap();
+    world.crash_agent(1);
+    world.post_waiting(1);
+    assert_eq!(world.stored.last().unwrap().bytes(), kept.bytes(), "the same bytes, without another signature");
+    assert_eq!(world.owners[1].outgoing.waiting().count(), 0);
+    world.crash_agent(1);
+    assert_eq!(world.owners[1].outgoing.waiting().count(), 0, "what was taken is not posted again");
+    ends_well(world, &case);
+}
+
+#[test]
+fn an_agent_dies_in_the_middle_of_reading_its_inbox() {
+    let (mut world, case) = founded(19);
+    approve(&mut world, 0, &case);
+    let whole = world.owners[2].agent.case(&case).unwrap().clone();
+    world.crash_agent(2);
+    assert_eq!(world.owners[2].agent.case(&case), Some(&whole), "what was read is there without the coordinator");
+    assert_eq!(world.owners[2].inbox.len(), 1, "only what is new is read");
     ends_well(world, &case);
 }
 

@@ -14,10 +14,7 @@ use canton_topology::{
     },
     transaction::{Operation, Serial, Transaction},
 };
-use protocol::{
-    intent::{Change, ChangeThresholds},
-    statement::Statement,
-};
+use protocol::statement::Statement;
 use world::World;
 
 /// A mutant: the offer's transactions as bytes.
@@ -318,8 +315,7 @@ fn t01_every_well_formed_mutant_of_a_threshold_change_is_refused_by_name() {
     let mut world = World::new(2, 3);
     let (intent, _) = founding(&mut world);
     world.settle(&intent.case().unwrap());
-    let namespace = Some((world.namespace(3), 3));
-    let change = Change::ChangeThresholds(ChangeThresholds { namespace, confirmation: None, signing: None });
+    let change = world.threshold(3, 3);
     let case = world.propose(1, change).unwrap();
     let intent = world.coordinator.case(&case).unwrap().intent_statement().clone();
     let offer = world.offered(&case);

@@ -12,7 +12,7 @@ use canton_topology::{
     state::State,
     transaction::Transaction,
 };
-use protocol::intent::{AddOwner, Change, ChangeThresholds};
+use protocol::intent::{OwnersChange, PartyChange};
 use world::World;
 
 /// In this world every owner has one key: its namespace's own.
@@ -104,21 +104,13 @@ fn completing_sets_are_sufficient_and_minimal() {
     }
 
     world.settle(&case);
-    let namespace = world.namespace(3);
-    let party = world.offered(&case).last().unwrap().mapping().clone();
-    let canton_topology::mapping::Mapping::PartyToParticipant(party) = party else { panic!("the last is the party") };
+    let owners = |change: OwnersChange| world.membership(Some(change), None);
+    let added = vec![world.owners[3].card.namespace_key.clone()];
+    let party = PartyChange { confirmation_threshold: Some(2), signing_threshold: Some(2), ..world.party_change(3) };
     let changes = [
-        Change::ChangeThresholds(ChangeThresholds {
-            namespace: Some((namespace.clone(), 3)),
-            confirmation: None,
-            signing: None,
-        }),
-        Change::ChangeThresholds(ChangeThresholds {
-            namespace: None,
-            confirmation: Some((party.party.clone(), 2)),
-            signing: Some((party.party, 2)),
-        }),
-        Change::AddOwner(AddOwner { namespace, owner: world.owners[3].card.namespace_key.clone(), threshold: 2 }),
+        world.threshold(3, 3),
+        world.membership(None, Some(party)),
+        owners(OwnersChange { add: added, ..world.owners_change(3) }),
     ];
     for change in changes {
         let case = world.propose(0, change).unwrap();

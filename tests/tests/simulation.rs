@@ -7,7 +7,7 @@
 mod world;
 
 use protocol::{
-    intent::{CaseId, Change, ChangeThresholds},
+    intent::{CaseId, OwnersChange, PartyChange},
     life::Status,
 };
 use rand::{Rng as _, SeedableRng as _};
@@ -50,13 +50,16 @@ fn live_through(seed: u64) {
     world.settle(&first);
     assert_effective(&mut world, &first, seed);
 
-    let namespace = Some((world.namespace(OWNERS), 3));
-    let raise = Change::ChangeThresholds(ChangeThresholds { namespace, confirmation: None, signing: None });
+    // Two stages: the party's threshold, then the owners'.
+    let owners = OwnersChange { threshold: Some(3), ..world.owners_change(OWNERS) };
+    let party = PartyChange { confirmation_threshold: Some(2), ..world.party_change(OWNERS) };
+    let raise = world.membership(Some(owners), Some(party));
     world.show_coordinator();
     let second = world.propose(random.gen_range(0..OWNERS), raise).unwrap();
     disturb(&mut world, &second, &mut random);
     world.settle(&second);
     assert_effective(&mut world, &second, seed);
+    assert_eq!(world.network.definition(&world.namespace(OWNERS)).unwrap().threshold, 3, "seed {seed}");
 
     for owner in &world.owners {
         for (slot, entries) in owner.journal.entries().unwrap() {

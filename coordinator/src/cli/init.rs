@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 
 use anyhow::Context as _;
 
-use super::{End, Outcome};
+use super::{End, Outcome, print};
 use crate::config::SAMPLE;
 
 pub fn init(path: &Path, json: bool) -> Outcome {
@@ -14,9 +14,9 @@ pub fn init(path: &Path, json: bool) -> Outcome {
     file.write_all(SAMPLE.as_bytes()).with_context(|| path.display().to_string())?;
     let path = path.display().to_string();
     if json {
-        println!("{}", serde_json::json!({ "event": "written", "file": path }));
+        print::line(&serde_json::json!({ "event": "written", "file": path }).to_string());
     } else {
-        println!("{path} is written. Read it, then start: coordinator serve --config {path}");
+        print::line(&format!("{path} is written. Read it, then start: coordinator serve --config {path}"));
     }
     Ok(End::Done)
 }

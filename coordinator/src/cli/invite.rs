@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{End, Outcome};
+use super::{End, Outcome, print};
 use crate::{
     config::Config,
     control::{AskError, Control, ask_invitation},
@@ -63,9 +63,9 @@ impl Invite {
         };
         if json {
             let event = serde_json::json!({ "event": "invitation", "owner": self.owner, "invitation": invitation });
-            println!("{event}");
+            print::line(&event.to_string());
         } else {
-            println!("{invitation}");
+            print::line(&invitation);
         }
         Ok(End::Done)
     }

@@ -2,6 +2,7 @@
 
 mod init;
 mod invite;
+mod print;
 mod serve;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -103,7 +104,7 @@ pub fn main(environment: Environment) -> ExitCode {
 
 fn complain(json: bool, what: &str, reason: &str) {
     if json {
-        println!("{}", serde_json::json!({ "event": what, "reason": reason }));
+        print::line(&serde_json::json!({ "event": what, "reason": reason }).to_string());
     } else {
         eprintln!("{what}: {reason}");
     }

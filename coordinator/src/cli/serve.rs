@@ -1,12 +1,12 @@
 //! `coordinator serve`.
 
-use std::{io::Write as _, net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{End, Environment, Outcome};
+use super::{End, Environment, Outcome, print};
 use crate::{
     config::Config,
     run::{Options, run},
@@ -44,10 +44,8 @@ fn start_log(filter: &str, json: bool) -> Result<(), anyhow::Error> {
 
 fn announce(address: SocketAddr, json: bool) {
     if json {
-        println!("{}", serde_json::json!({ "event": "listening", "address": address.to_string() }));
+        print::line(&serde_json::json!({ "event": "listening", "address": address.to_string() }).to_string());
     } else {
-        println!("listening on {address}");
+        print::line(&format!("listening on {address}"));
     }
-    // Whoever waits for this line reads a pipe, which is not flushed by itself.
-    let _ = std::io::stdout().flush();
 }

@@ -95,9 +95,15 @@ fn signatures(statement: &Statement) -> Result<Option<(StatementHash, Vec<Encode
             let contribution: Contribution = statement.open()?;
             Some((contribution.offer, contribution.signatures))
         }
-        Kind::Identity | Kind::Intent | Kind::Offer | Kind::Decline | Kind::Withdrawal | Kind::Outcome | Kind::Card => {
-            None
-        }
+        Kind::Identity
+        | Kind::Intent
+        | Kind::Offer
+        | Kind::Decline
+        | Kind::Withdrawal
+        | Kind::Outcome
+        | Kind::Card
+        | Kind::Attestation
+        | Kind::Question => None,
     })
 }
 

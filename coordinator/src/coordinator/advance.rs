@@ -14,8 +14,9 @@ use protocol::{
     life::{Standing, Status, standing, winner},
     limits, merge,
     plan::Plan,
+    stage::{effective_at, is_finished},
     statement::{Offer, Outcome, OutcomeResult, Statement, StatementHash},
-    todo::{Step, todo},
+    todo::{Step, lacks_offer, todo},
 };
 
 use super::{Coordinator, Effect, Submission};
@@ -52,7 +53,10 @@ impl Coordinator {
             return self.report(id, offer, OutcomeResult::Effective { at }, effects);
         }
         match &standing.status {
-            Status::Waiting => self.state.is_some() && case.offer().is_none() && self.offer(id, effects),
+            Status::Waiting => {
+                let lacks_offer = self.state.as_ref().is_some_and(|state| lacks_offer(case, state));
+                lacks_offer && self.offer(id, effects)
+            }
             Status::Superseded { by } => {
                 let Some(offer) = case.offer().map(|offered| offered.hash) else { return false };
                 // Once it was said that it is over, it is over: owners who read that stop caring.
@@ -78,7 +82,7 @@ impl Coordinator {
     /// A superseded offer is made again on the new base, unless that would undo what somebody wanted.
     fn may_be_offered_again(&self, id: CaseId, by: TransactionHash) -> bool {
         let Some((case, state)) = self.case(&id).zip(self.state.as_ref()) else { return false };
-        let is_done = case.offers().iter().any(|offered| effective_at(offered, state).is_some());
+        let is_done = is_finished(case, state);
         let is_voided = self.cases().any(|other| {
             let names_it = matches!(&other.intent().change, Change::Void(void) if void.case == id);
             names_it && other.offers().iter().flat_map(|offered| &offered.transactions).any(|one| one.hash() == by)
@@ -135,7 +139,7 @@ impl Coordinator {
                         return;
                     }
                 }
-                Step::Offer | Step::Sign { .. } | Step::Watch => {}
+                Step::Offer | Step::Sign { .. } | Step::NodeAction { .. } | Step::Attest { .. } | Step::Watch => {}
             }
         }
     }
@@ -189,13 +193,6 @@ impl Submission {
         };
         Self::Resting { failures: before + 1, until: now.plus_micros(doubled(REST, before)) }
     }
-}
-
-/// Since when all of an offer is effective.
-fn effective_at(offered: &Offered, state: &State) -> Option<Timestamp> {
-    let since: Option<Vec<Timestamp>> =
-        offered.transactions.iter().map(|transaction| state.effective_since(&transaction.hash())).collect();
-    since.and_then(|times| times.into_iter().max())
 }
 
 /// An offer that became effective, of which nothing was said yet. Older offers too: their signatures lived on.

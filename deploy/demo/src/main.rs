@@ -2,18 +2,28 @@
 //!
 //! One binary plays every part: it starts itself again as the real coordinator and as the real signer agents.
 
+mod print;
 mod replay;
 mod sandbox;
+mod signals;
 mod story;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use protocol::plan::Planner;
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+/// The word before a role that is played in a story.
+const ON_STAGE: &str = "on-stage";
 
 /// Countersign on one machine: four owners, their agents, a coordinator and an embedded Canton synchronizer.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = "Example: demo --json --export final.topology")]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: demo --json --export final.topology\n\nExit codes: 0 everything was seen, 1 not."
+)]
 struct Arguments {
     #[command(flatten)]
     story: story::StoryArguments,
@@ -37,14 +47,28 @@ fn coordinator(all: Vec<OsString>, planner: Planner) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    let all: Vec<OsString> = std::env::args_os().collect();
+    let mut all: Vec<OsString> = std::env::args_os().collect();
+    if all.get(1).is_some_and(|role| role == ON_STAGE) {
+        all.remove(1);
+        // Whoever plays in a story ends with it, also where nobody is left to tell it so.
+        if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+            eprintln!("demo: this process may outlive the demo: {error}");
+        }
+    }
     match all.get(1).and_then(|role| role.to_str()) {
         Some("signer-agent") => return signer_agent::cli::run(all.into_iter().skip(1)),
         Some("coordinator") => return coordinator(all, protocol::plan::plan),
         Some("hostile-coordinator") => return coordinator(all, story::hostile_planner),
         Some(_) | None => {}
     }
-    let arguments = Arguments::parse_from(all);
+    let arguments = match Arguments::try_parse_from(all) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            // clap's own code for a wrong command line is 2, which means "not yet" elsewhere.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -59,6 +83,8 @@ fn main() -> ExitCode {
             None => story::run(&arguments.story).await.map(|()| true),
         }
     });
+    // Somebody may still be expected to press enter.
+    runtime.shutdown_background();
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -49,6 +49,8 @@ use rand::{SeedableRng as _, seq::SliceRandom as _};
 use serde::Serialize;
 use signer_agent::agent::{Agent, AgentError, Custody};
 
+use crate::print;
+
 /// What to replay.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArguments {
@@ -105,21 +107,23 @@ pub async fn run(arguments: &ReplayArguments) -> Result<Report> {
         report.superfluous += step.signatures - step.ready_at.min(step.signatures);
         report.wrong_calls += usize::from(!step.right);
         if arguments.json {
-            println!("{}", serde_json::to_string(&step)?);
+            print::line(&serde_json::to_string(&step)?);
         } else {
             let Step { kind, serial, signatures, ready_at, right, .. } = step;
             let verdict = if right { "right" } else { "WRONG" };
             let hash = transaction.hash().short();
-            println!("{hash}  {kind} serial {serial}: ready at signature {ready_at} of {signatures}: {verdict}");
+            print::line(&format!(
+                "{hash}  {kind} serial {serial}: ready at signature {ready_at} of {signatures}: {verdict}"
+            ));
         }
     }
     if arguments.json {
-        println!("{}", serde_json::to_string(&report)?);
+        print::line(&serde_json::to_string(&report)?);
     } else {
         let Report { transactions, signatures, superfluous, wrong_calls } = &report;
-        println!(
+        print::line(&format!(
             "{transactions} transactions, {signatures} signatures ({superfluous} after the rule was met), {wrong_calls} wrong calls"
-        );
+        ));
     }
     Ok(report)
 }
@@ -129,12 +133,18 @@ type Chain = Vec<(Transaction, Vec<Signature>)>;
 /// The distinct transactions in their order, each with every signature that any of its rows has.
 fn read_chain(path: &Path) -> Result<Chain> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let value: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
+    chain_of(&text).with_context(|| path.display().to_string())
+}
+
+fn chain_of(text: &str) -> Result<Chain> {
+    let value: serde_json::Value = serde_json::from_str(text)?;
     let items = value.get("items").and_then(serde_json::Value::as_array).context("field items is missing")?;
     let mut chain: Chain = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let bytes = item.get("signed_tx_b64").and_then(serde_json::Value::as_str);
-        let bytes = STANDARD.decode(bytes.with_context(|| format!("items[{index}].signed_tx_b64 is missing"))?)?;
+        let field = || format!("items[{index}].signed_tx_b64");
+        let bytes = bytes.with_context(|| format!("{} is missing, or no text", field()))?;
+        let bytes = STANDARD.decode(bytes).with_context(field)?;
         let signed = SignedTransaction::parse_wrapped(&bytes).with_context(|| format!("items[{index}]"))?;
         ensure!(signed.multi.is_empty(), "items[{index}] has a multi-hash signature");
         let at = chain.iter().position(|(known, _)| known.hash() == signed.transaction.hash());
@@ -155,7 +165,9 @@ fn read_base(path: &Path) -> Result<Vec<Item>> {
     let mut bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain)?;
+        flate2::read::GzDecoder::new(bytes.as_slice())
+            .read_to_end(&mut plain)
+            .with_context(|| format!("{}: the gzip is broken or cut short", path.display()))?;
         bytes = plain;
     }
     Ok(snapshot::read(&bytes).with_context(|| format!("{}", path.display()))?.1)

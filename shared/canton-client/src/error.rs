@@ -39,8 +39,9 @@ const PASSING: [&str; 4] = [
 impl NodeError {
     /// Reads a gRPC status. `writes` says whether the call could have had an effect.
     pub(crate) fn from_status(status: &Status, writes: bool) -> Self {
-        let message = status.message().to_owned();
-        if let Some(reason) = reason(status) {
+        let details = Details::of(status);
+        let message = details.message(status);
+        if let Some(reason) = details.reason {
             return if PASSING.contains(&reason.as_str()) {
                 Self::Retry(format!("{reason}: {message}"))
             } else {
@@ -77,9 +78,30 @@ impl NodeError {
     }
 }
 
-/// The id in the status's details.
-fn reason(status: &Status) -> Option<String> {
-    let details = rpc::Status::decode(status.details()).ok()?;
-    let info = details.details.iter().find(|any| any.type_url.ends_with("/google.rpc.ErrorInfo"))?;
-    Some(rpc::ErrorInfo::decode(info.value.as_slice()).ok()?.reason)
+/// What Canton puts into a status's details.
+struct Details {
+    /// Its error id; absent where it redacts.
+    reason: Option<String>,
+    /// What the node's operator finds the call by in its log.
+    trace: Option<String>,
+}
+
+impl Details {
+    fn of(status: &Status) -> Self {
+        let details = rpc::Status::decode(status.details()).unwrap_or_default().details;
+        let of_type = |name: &str| details.iter().find(|any| any.type_url.ends_with(name));
+        let info = of_type("/google.rpc.ErrorInfo").and_then(|any| rpc::ErrorInfo::decode(&*any.value).ok());
+        let request = of_type("/google.rpc.RequestInfo").and_then(|any| rpc::RequestInfo::decode(&*any.value).ok());
+        let trace = request.map(|request| request.request_id).filter(|id| !id.is_empty());
+        Self { reason: info.map(|info| info.reason).filter(|reason| !reason.is_empty()), trace }
+    }
+
+    /// Canton's own words, and where they do not say it, the trace id.
+    fn message(&self, status: &Status) -> String {
+        let message = status.message();
+        match &self.trace {
+            Some(trace) if !message.contains(trace.as_str()) => format!("{message} (trace id {trace})"),
+            Some(_) | None => message.to_owned(),
+        }
+    }
 }

@@ -4,5 +4,14 @@
 #![deny(missing_docs)]
 
 pub mod access;
+mod connection;
+pub mod connectivity;
 pub mod error;
+pub mod ledger;
+pub mod packages;
 pub mod participant;
+pub mod parties;
+pub mod pruning;
+pub mod snapshot_file;
+pub mod status;
+mod wire;

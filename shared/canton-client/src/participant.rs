@@ -3,31 +3,28 @@
 use std::time::Duration;
 
 use canton_proto::canton::{
-    admin::participant::v30::{
-        ListConnectedSynchronizersRequest,
-        synchronizer_connectivity_service_client::SynchronizerConnectivityServiceClient,
-    },
     protocol::v30::{SignedTopologyTransaction, TopologyMapping},
     topology::admin::v30::{
-        AddTransactionsRequest, AuthorizeRequest, BaseQuery, GetIdRequest, ListAllV2Request, SignTransactionsRequest,
-        StoreId, Synchronizer, authorize_request, base_query,
+        AddTransactionsRequest, AuthorizeRequest, BaseQuery, GetIdRequest, ListAllRequest, ListAllV2Request,
+        SignTransactionsRequest, StoreId, Synchronizer, authorize_request, base_query,
         identity_initialization_service_client::IdentityInitializationServiceClient, store_id, synchronizer,
         topology_manager_read_service_client::TopologyManagerReadServiceClient,
         topology_manager_write_service_client::TopologyManagerWriteServiceClient,
     },
 };
 use canton_topology::{
-    id::{ParticipantId, PhysicalSynchronizerId, SynchronizerId},
+    id::{ParticipantId, SynchronizerId},
     key::SigningPublicKey,
     signature::Signature,
     snapshot::{self, Item},
     transaction::{SignedTransaction, Transaction},
 };
 use prost::Message as _;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::Code;
 
 use crate::{
-    access::{Access, AccessError, Bearer},
+    access::{Access, AccessError},
+    connection::Connection,
     error::NodeError,
 };
 
@@ -48,8 +45,7 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// A participant. Connects when it is first used, and again after every break.
 #[derive(Clone, Debug)]
 pub struct Participant {
-    channel: Channel,
-    bearer: Bearer,
+    pub(crate) connection: Connection,
 }
 
 impl Participant {
@@ -58,20 +54,7 @@ impl Participant {
     /// # Errors
     /// Where the address is not one, or the files of its access are missing or do not go together.
     pub fn new(options: &Options) -> Result<Self, AccessError> {
-        let not_one = |error: &dyn std::fmt::Display| AccessError::Address {
-            address: options.address.clone(),
-            reason: error.to_string(),
-        };
-        let address: Uri = options.address.parse().map_err(|error| not_one(&error))?;
-        let tls = options.access.tls(&address)?;
-        let mut endpoint = Endpoint::from(address).connect_timeout(options.timeout).timeout(options.timeout);
-        if let Some(tls) = tls {
-            endpoint = endpoint.tls_config(tls).map_err(|error| {
-                let reason = format!("the certificates cannot be used: {error}");
-                AccessError::Field { field: "ca", reason }
-            })?;
-        }
-        Ok(Self { channel: endpoint.connect_lazy(), bearer: Bearer(options.access.token.clone()) })
+        Ok(Self { connection: Connection::new(options)? })
     }
 
     /// The participant's own id.
@@ -79,29 +62,10 @@ impl Participant {
     /// # Errors
     /// See [`NodeError`].
     pub async fn id(&self) -> Result<ParticipantId, NodeError> {
-        let mut client =
-            IdentityInitializationServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
+        let mut client = IdentityInitializationServiceClient::new(self.connection.quick().await?);
         let answer = client.get_id(GetIdRequest {}).await.map_err(|status| NodeError::from_status(&status, false))?;
         let text = answer.into_inner().unique_identifier;
         ParticipantId::parse_lenient(&text).map_err(|error| NodeError::BadAnswer(format!("its id: {error}")))
-    }
-
-    /// The physical synchronizer behind a logical one, where the participant is connected to it.
-    ///
-    /// # Errors
-    /// See [`NodeError`]; not being connected passes.
-    pub async fn synchronizer(&self, logical: &SynchronizerId) -> Result<PhysicalSynchronizerId, NodeError> {
-        let mut client =
-            SynchronizerConnectivityServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
-        let answer = client
-            .list_connected_synchronizers(ListConnectedSynchronizersRequest {})
-            .await
-            .map_err(|status| NodeError::from_status(&status, false))?;
-        let connected = answer.into_inner().connected_synchronizers;
-        let found = connected.into_iter().find(|one| one.synchronizer_id == logical.to_string());
-        let found = found.ok_or_else(|| NodeError::Retry(format!("it is not connected to {logical}")))?;
-        let physical = found.physical_synchronizer_id;
-        physical.parse().map_err(|error| NodeError::BadAnswer(format!("physical_synchronizer_id: {error}")))
     }
 
     /// Every row for good that the synchronizer's store has and had, in the order in which they became effective.
@@ -127,7 +91,7 @@ impl Participant {
         proposals: bool,
         time: base_query::TimeQuery,
     ) -> Result<Vec<Item>, NodeError> {
-        let mut client = TopologyManagerReadServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        let mut client = TopologyManagerReadServiceClient::new(self.connection.quick().await?)
             .max_decoding_message_size(ANSWER_BYTES_MAX);
         let query = BaseQuery {
             store: Some(store(synchronizer)),
@@ -137,10 +101,24 @@ impl Participant {
             filter_signed_key: String::new(),
             protocol_version: None,
         };
-        let request =
-            ListAllV2Request { base_query: Some(query), include_mappings: Vec::new(), filter_namespace: String::new() };
-        let answer = client.list_all_v2(request).await.map_err(|status| NodeError::from_status(&status, false))?;
-        let bytes = answer.into_inner().result.unwrap_or_default().encode_to_vec();
+        let (base_query, filter_namespace) = (Some(query), String::new());
+        let request = ListAllV2Request {
+            base_query: base_query.clone(),
+            include_mappings: Vec::new(),
+            filter_namespace: filter_namespace.clone(),
+        };
+        let result = match client.list_all_v2(request).await {
+            Ok(answer) => Ok(answer.into_inner().result),
+            // 3.4 has only the older call. Its version may be none of our business: whoever may only read topology
+            // may not ask for the node's status.
+            Err(status) if status.code() == Code::Unimplemented => {
+                let request = ListAllRequest { base_query, exclude_mappings: Vec::new(), filter_namespace };
+                client.list_all(request).await.map(|answer| answer.into_inner().result)
+            }
+            Err(status) => Err(status),
+        };
+        let result = result.map_err(|status| NodeError::from_status(&status, false))?;
+        let bytes = result.unwrap_or_default().encode_to_vec();
         let mut items =
             snapshot::read_items(&bytes, 0).map_err(|error| NodeError::BadAnswer(format!("a row: {error}")))?;
         items.retain(|item| item.rejection.is_none());
@@ -164,7 +142,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             wait_to_become_effective: None,
         };
-        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
+        let mut client = TopologyManagerWriteServiceClient::new(self.connection.quick().await?);
         client.add_transactions(request).await.map_err(|status| NodeError::from_status(&status, true))?;
         Ok(())
     }
@@ -186,7 +164,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             force_flags: Vec::new(),
         };
-        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
+        let mut client = TopologyManagerWriteServiceClient::new(self.connection.quick().await?);
         let answer =
             client.sign_transactions(request).await.map_err(|status| NodeError::from_status(&status, false))?;
         let answer = answer.into_inner().transactions.try_into();
@@ -224,7 +202,7 @@ impl Participant {
             store: Some(store(synchronizer)),
             wait_to_become_effective: None,
         };
-        let mut client = TopologyManagerWriteServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone());
+        let mut client = TopologyManagerWriteServiceClient::new(self.connection.quick().await?);
         let answer = client.authorize(request).await.map_err(|status| NodeError::from_status(&status, true))?;
         let signed = answer.into_inner().transaction;
         let signed = signed.ok_or_else(|| NodeError::BadAnswer("no transaction".to_owned()))?;

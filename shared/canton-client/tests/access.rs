@@ -93,6 +93,7 @@ impl World {
             certificate: self.path("certificate"),
             key: self.path("key"),
             token: self.path("token"),
+            oauth: None,
         }
     }
 

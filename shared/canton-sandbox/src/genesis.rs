@@ -1,8 +1,11 @@
 //! The first rows of a synchronizer: its own namespace, parameters, sequencer and mediator, and a participant's roots,
 //! keys and trust certificate. Every row is really signed and judged.
 
+use std::{collections::HashMap, sync::Arc};
+
 use canton_topology::{
     Timestamp,
+    hash::TransactionHash,
     id::{
         Fingerprint, Member, MemberKind, Namespace, ParticipantId, PhysicalSynchronizerId, SynchronizerId,
         UniqueIdentifier,
@@ -22,8 +25,16 @@ use rand_core::{OsRng, RngCore as _};
 /// A key of a node of the sandbox.
 #[derive(Clone)]
 pub struct NodeKey {
-    secret: SigningKey,
+    secret: Secret,
     public: SigningPublicKey,
+}
+
+/// How a key signs.
+#[derive(Clone)]
+enum Secret {
+    Held(SigningKey),
+    /// Only what it really signed once: the key of a recorded node, which nobody has.
+    Recorded(Arc<HashMap<TransactionHash, Signature>>),
 }
 
 impl std::fmt::Debug for NodeKey {
@@ -45,7 +56,7 @@ impl NodeKey {
         let secret = SigningKey::from_bytes(&seed);
         let public = SigningPublicKey::ed25519(secret.verifying_key().as_bytes(), usage)
             .expect("a key made from a seed is a point, and the usages go together");
-        Self { secret, public }
+        Self { secret: Secret::Held(secret), public }
     }
 
     /// The public half.
@@ -63,10 +74,28 @@ impl NodeKey {
         Namespace::from(self.fingerprint())
     }
 
+    /// A key of which only some signatures are known, as of a recorded node.
+    pub fn recorded(public: SigningPublicKey, signatures: HashMap<TransactionHash, Signature>) -> Self {
+        Self { secret: Secret::Recorded(Arc::new(signatures)), public }
+    }
+
     /// Signs a transaction's hash.
+    ///
+    /// # Panics
+    /// Where it is a recorded key that never signed it.
     pub fn sign(&self, transaction: &Transaction) -> Signature {
-        let signature = self.secret.sign(transaction.hash().as_bytes());
-        Signature::new_ed25519(signature.to_bytes(), self.fingerprint())
+        self.signature(transaction).expect("only tests ask recorded keys, for what they signed")
+    }
+
+    /// The signature of a transaction's hash; `None` of a recorded key that never signed it.
+    pub(crate) fn signature(&self, transaction: &Transaction) -> Option<Signature> {
+        match &self.secret {
+            Secret::Held(secret) => {
+                let signature = secret.sign(transaction.hash().as_bytes());
+                Some(Signature::new_ed25519(signature.to_bytes(), self.fingerprint()))
+            }
+            Secret::Recorded(signatures) => signatures.get(&transaction.hash()).cloned(),
+        }
     }
 }
 
@@ -98,6 +127,15 @@ impl Node {
         ParticipantId::from(self.member.uid.clone())
     }
 
+    /// Its signing keys, with the names that a node gives them.
+    pub(crate) fn keys(&self) -> Vec<(String, NodeKey)> {
+        let name = self.member.uid.identifier();
+        vec![
+            (format!("{name}-namespace"), self.namespace_key.clone()),
+            (format!("{name}-signing"), self.protocol_key.clone()),
+        ]
+    }
+
     fn root(&self) -> SignedTransaction {
         signed(
             Mapping::NamespaceDelegation(NamespaceDelegation::root(self.namespace_key.public().clone())),
@@ -105,7 +143,7 @@ impl Node {
         )
     }
 
-    fn keys(&self) -> SignedTransaction {
+    fn key_mapping(&self) -> SignedTransaction {
         let mut keys = vec![OwnerKey::Signing(self.protocol_key.public().clone())];
         if self.member.kind == MemberKind::Participant {
             keys.push(OwnerKey::Encryption(encryption_key()));
@@ -122,7 +160,7 @@ impl Node {
             feature_flags: Vec::new(),
         };
         let certificate = signed(Mapping::SynchronizerTrustCertificate(certificate), &[&self.namespace_key]);
-        vec![self.root(), self.keys(), certificate]
+        vec![self.root(), self.key_mapping(), certificate]
     }
 }
 
@@ -173,9 +211,9 @@ pub fn synchronizer(name: &str, protocol_version: u32) -> (PhysicalSynchronizerI
         signed(Mapping::NamespaceDelegation(NamespaceDelegation::root(owner.public().clone())), &[&owner]),
         signed(Mapping::SynchronizerParametersState(parameters), &[&owner]),
         sequencer.root(),
-        sequencer.keys(),
+        sequencer.key_mapping(),
         mediator.root(),
-        mediator.keys(),
+        mediator.key_mapping(),
         signed(Mapping::SequencerSynchronizerState(sequencers), &[&owner]),
         signed(Mapping::MediatorSynchronizerState(mediators), &[&owner]),
     ];

@@ -1,13 +1,8 @@
 //! The synchronizer: one order of everything, one state that every participant sees, and the participants' sockets.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use canton_topology::{
-    Timestamp,
     authorization::Rules,
     id::{MemberKind, ParticipantId, PhysicalSynchronizerId},
     judge::{Time, Verdict, Verifier, fold_batch, replay},
@@ -18,30 +13,23 @@ use canton_topology::{
     transaction::SignedTransaction,
 };
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
+    clock::now,
+    connection,
+    contract::{ContractId, NewContract},
+    faults::Faults,
     genesis::{self, Node},
-    node,
+    hosting, ledger,
+    node::clearance,
+    participant::ParticipantNode,
+    serve,
+    standing::Standing,
+    synchronizer::{Placed, Synchronizer, Wish},
 };
 
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The names of the participants.
-    pub participants: Vec<String>,
-    /// 34 or 35.
-    pub protocol_version: u32,
-    /// From being sequenced to being effective. Canton's default is 250 ms.
-    pub topology_change_delay: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let participants = ["participant1", "participant2", "participant3"].map(str::to_owned).to_vec();
-        Self { participants, protocol_version: 34, topology_change_delay: Duration::from_millis(250) }
-    }
-}
+pub use crate::options::{NodeVersion, Options, Storage};
 
 /// Why the sandbox does not start.
 #[derive(Debug, Error)]
@@ -59,58 +47,6 @@ pub enum StartError {
     },
 }
 
-/// What all participants share.
-pub(crate) struct Shared {
-    pub synchronizer: PhysicalSynchronizerId,
-    topology: Mutex<Topology>,
-    queue: mpsc::UnboundedSender<Vec<SignedTransaction>>,
-}
-
-struct Topology {
-    /// What is effective.
-    head: State,
-    /// Rows that were refused when they were sequenced.
-    verifier: Verifier,
-}
-
-impl Shared {
-    fn topology(&self) -> MutexGuard<'_, Topology> {
-        // A panic while the lock was held is a bug of the sandbox; what it holds is still whole.
-        self.topology.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is effective now.
-    pub fn head(&self) -> State {
-        self.topology().head.clone()
-    }
-
-    /// Judges transactions as the next batch would, and changes nothing.
-    pub fn try_batch(&self, transactions: &[SignedTransaction]) -> Vec<Verdict> {
-        let mut topology = self.topology();
-        let mut head = topology.head.clone();
-        fold_batch(&mut head, &mut topology.verifier, transactions, Time { sequenced: now(), effective: now() })
-    }
-
-    /// Queues transactions, to be sequenced after all before them.
-    pub fn sequence(&self, transactions: Vec<SignedTransaction>) {
-        // The only receiver lives as long as the network.
-        let _ = self.queue.send(transactions);
-    }
-
-    fn apply(&self, transactions: &[SignedTransaction], time: Time) {
-        let mut topology = self.topology();
-        let Topology { head, verifier } = &mut *topology;
-        for (transaction, verdict) in transactions.iter().zip(fold_batch(head, verifier, transactions, time)) {
-            tracing::debug!(hash = %transaction.transaction.hash(), ?verdict, "sequenced");
-        }
-    }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
 /// A participant of the sandbox, as others see it.
 #[derive(Clone, Debug)]
 pub struct Participant {
@@ -120,14 +56,21 @@ pub struct Participant {
     pub namespace_key: SigningPublicKey,
     /// Where its admin API listens.
     pub address: SocketAddr,
+    /// Where its Ledger API listens.
+    pub ledger_address: SocketAddr,
 }
 
 /// A running synchronizer with its participants. Ends with the value.
 pub struct Network {
-    shared: Arc<Shared>,
+    synchronizer: Arc<Synchronizer>,
+    nodes: Vec<Arc<ParticipantNode>>,
     participants: Vec<Participant>,
     tasks: Vec<JoinHandle<()>>,
 }
+
+/// A participant's backup: all that it kept at one moment.
+#[derive(Clone)]
+pub struct Backup(Standing);
 
 impl Network {
     /// Starts a fresh synchronizer.
@@ -168,35 +111,45 @@ impl Network {
         Self::run(options, head, verifier, nodes).await
     }
 
-    async fn run(options: &Options, head: State, verifier: Verifier, nodes: Vec<Node>) -> Result<Self, StartError> {
-        let (queue, mut batches) = mpsc::unbounded_channel::<Vec<SignedTransaction>>();
-        let synchronizer = head.synchronizer().clone();
-        let shared = Arc::new(Shared { synchronizer, topology: Mutex::new(Topology { head, verifier }), queue });
-        let mut tasks = Vec::new();
-        let (sequencer, delay) = (Arc::clone(&shared), options.topology_change_delay);
-        tasks.push(tokio::spawn(async move {
-            while let Some(batch) = batches.recv().await {
-                let sequenced = now();
-                tokio::time::sleep(delay).await;
-                sequencer.apply(&batch, Time { sequenced, effective: now().max(sequenced.plus_micros(1)) });
-            }
-        }));
-        let mut participants = Vec::new();
-        for node in nodes {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-            participants.push(Participant {
-                id: node.participant(),
-                namespace_key: node.namespace_key.public().clone(),
-                address: listener.local_addr()?,
-            });
-            tasks.push(tokio::spawn(node::serve(listener, Arc::clone(&shared), node)));
+    async fn run(
+        options: &Options,
+        head: State,
+        verifier: Verifier,
+        identities: Vec<Node>,
+    ) -> Result<Self, StartError> {
+        let (synchronizer, submissions) = Synchronizer::new(head.clone(), verifier);
+        let synchronizer = Arc::new(synchronizer);
+        let mut network = Self { synchronizer, nodes: Vec::new(), participants: Vec::new(), tasks: Vec::new() };
+        for (index, identity) in identities.into_iter().enumerate() {
+            let standing = first_standing(&head, &identity, &network.synchronizer);
+            let shared = Arc::clone(&network.synchronizer);
+            let node = Arc::new(ParticipantNode::new(index, identity, shared, options.clone(), standing));
+            network.listen(node).await?;
         }
-        Ok(Self { shared, participants, tasks })
+        let (nodes, delay) = (network.nodes.clone(), options.topology_change_delay);
+        network.tasks.push(tokio::spawn(Arc::clone(&network.synchronizer).run(nodes, submissions, delay)));
+        Ok(network)
+    }
+
+    async fn listen(&mut self, node: Arc<ParticipantNode>) -> Result<(), StartError> {
+        let admin = TcpListener::bind("127.0.0.1:0").await?;
+        let ledger = TcpListener::bind("127.0.0.1:0").await?;
+        self.participants.push(Participant {
+            id: node.id(),
+            namespace_key: node.identity.namespace_key.public().clone(),
+            address: admin.local_addr()?,
+            ledger_address: ledger.local_addr()?,
+        });
+        self.tasks.push(tokio::spawn(serve::admin(admin, Arc::clone(&node))));
+        self.tasks.push(tokio::spawn(serve::ledger(ledger, Arc::clone(&node))));
+        self.tasks.push(tokio::spawn(clearance::run(Arc::clone(&node))));
+        self.nodes.push(node);
+        Ok(())
     }
 
     /// The synchronizer.
     pub fn synchronizer(&self) -> &PhysicalSynchronizerId {
-        &self.shared.synchronizer
+        &self.synchronizer.id
     }
 
     /// The participants.
@@ -206,7 +159,73 @@ impl Network {
 
     /// What is effective now.
     pub fn head(&self) -> State {
-        self.shared.head()
+        self.synchronizer.head()
+    }
+
+    fn node(&self, participant: &ParticipantId) -> &ParticipantNode {
+        let node = self.nodes.iter().find(|node| node.id() == *participant);
+        node.expect("tests and demos ask for participants of their own network")
+    }
+
+    /// What is to go wrong at a participant.
+    ///
+    /// # Panics
+    /// Here and below: where the participant is not one of this network.
+    pub fn faults(&self, participant: &ParticipantId) -> &Faults {
+        &self.node(participant).faults
+    }
+
+    /// Lets everything that is sequenced from now on take longer.
+    pub fn slow_down(&self, by: Duration) {
+        self.synchronizer.slow_down(by);
+    }
+
+    /// Creates and archives contracts in one transaction, and waits until every connected participant has it. Nobody's
+    /// authorization is asked: contracts are rows here.
+    pub async fn transact(&self, create: Vec<NewContract>, archive: Vec<ContractId>) -> Vec<ContractId> {
+        let placed = self.synchronizer.submit(None, Wish::Contracts { create, archive }).await;
+        let Placed { created, .. } = placed.expect("the synchronizer runs as long as its network");
+        created
+    }
+
+    /// The contracts that are active at a participant.
+    pub fn contracts(&self, participant: &ParticipantId) -> std::collections::BTreeSet<ContractId> {
+        self.node(participant).standing().ledger.active_ids()
+    }
+
+    /// Why a participant no longer agrees with the others; `None` where it does.
+    pub fn fork(&self, participant: &ParticipantId) -> Option<ledger::Fork> {
+        self.node(participant).standing().ledger.fork().cloned()
+    }
+
+    /// The last offset of a participant.
+    pub fn ledger_end(&self, participant: &ParticipantId) -> i64 {
+        self.node(participant).standing().ledger.end()
+    }
+
+    /// Prunes a participant: what happened up to this offset can no longer be read there.
+    pub fn prune(&self, participant: &ParticipantId, offset: i64) {
+        self.node(participant).standing().ledger.prune(offset);
+    }
+
+    /// Stops a participant: every call fails, and what was under way is lost.
+    pub fn stop(&self, participant: &ParticipantId) {
+        self.node(participant).stop();
+    }
+
+    /// Starts a stopped participant. It connects by itself, unless its configuration says otherwise.
+    pub fn restart(&self, participant: &ParticipantId) {
+        self.node(participant).start();
+    }
+
+    /// A backup of all that a participant keeps.
+    pub fn back_up(&self, participant: &ParticipantId) -> Backup {
+        Backup(self.node(participant).standing().clone())
+    }
+
+    /// Puts a backup in the place of what the participant has: its ledger end may go back. It is not connected then.
+    pub fn restore(&self, participant: &ParticipantId, backup: &Backup) {
+        self.node(participant).restore(backup.0.clone());
     }
 
     /// The whole topology in Canton's V2 format: closed rows and open proposals too.
@@ -222,6 +241,18 @@ impl Drop for Network {
             task.abort();
         }
     }
+}
+
+/// What a node has once it has joined: every participant's own party is news to it.
+fn first_standing(head: &State, identity: &Node, synchronizer: &Synchronizer) -> Standing {
+    let mut authorized = State::new(synchronizer.id.clone(), StaticParameters::default());
+    let own: Vec<SignedTransaction> = identity.onboarding(&synchronizer.id.logical);
+    fold_batch(&mut authorized, &mut Verifier::default(), &own, Time { sequenced: now(), effective: now() });
+    let mut standing = Standing::new(head.clone(), connection::config(&synchronizer.id), authorized, identity.keys());
+    for (event, effective) in hosting::first(head) {
+        standing.ledger.record_hosting(vec![event], effective);
+    }
+    standing
 }
 
 fn refuse_first(verdicts: &[Verdict]) -> Result<(), StartError> {

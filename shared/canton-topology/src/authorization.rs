@@ -17,9 +17,16 @@ pub enum Rules {
     /// Those of today.
     Today,
     /// Those for the rows with which a network is born: Canton forgives there what older releases did not ask for. Keys of
-    /// members need not prove themselves, a party alone may raise a host's permission, and sequencers and mediators may be
-    /// named before their keys are.
+    /// members need not prove themselves, a party alone may raise a host's permission, sequencers and mediators may be
+    /// named before their keys are, and a delegation that was revoked may return.
     InitialSnapshot,
+}
+
+impl Rules {
+    /// Whether keys that did not prove themselves are forgiven to this mapping. Those that did are verified all the same.
+    pub(crate) fn forgive_keys_of(self, mapping: &Mapping) -> bool {
+        self == Self::InitialSnapshot && matches!(mapping, Mapping::OwnerToKeyMapping(_))
+    }
 }
 
 /// A set of namespaces that must be authorized and of keys that must have signed.
@@ -118,9 +125,7 @@ fn of_mapping(mapping: &Mapping, previous: Option<&Transaction>, rules: Rules) -
                 Some(Mapping::OwnerToKeyMapping(old)) => old.signing_keys().collect(),
                 _ => Vec::new(),
             };
-            // Older releases did not ask a member's keys to prove themselves.
-            let keys = if rules == Rules::Today { new.signing_keys().collect() } else { Vec::new() };
-            namespace_and_new_keys(mapping.namespace(), keys, &old)
+            namespace_and_new_keys(mapping.namespace(), new.signing_keys().collect(), &old)
         }
         Mapping::PartyToKeyMapping(new) => {
             let old: Vec<&SigningPublicKey> = match live {

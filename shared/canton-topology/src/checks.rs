@@ -136,12 +136,17 @@ impl Scene<'_> {
     }
 
     fn lacking_keys(&self, members: impl Iterator<Item = Member>) -> Result<(), Rejection> {
-        if self.state.rules() == Rules::InitialSnapshot {
-            return Ok(());
-        }
         let members: BTreeSet<String> =
             members.filter(|member| !self.has_keys(member)).map(|member| member.to_string()).collect();
         if members.is_empty() { Ok(()) } else { Err(Rejection::InsufficientKeys { members }) }
+    }
+
+    /// The same for those who run the synchronizer, whom the first rows name before their keys.
+    fn servers_lacking_keys(&self, members: impl Iterator<Item = Member>) -> Result<(), Rejection> {
+        match self.state.rules() {
+            Rules::InitialSnapshot => Ok(()),
+            Rules::Today => self.lacking_keys(members),
+        }
     }
 
     fn certified(&self) -> BTreeSet<&ParticipantId> {
@@ -224,9 +229,10 @@ impl Scene<'_> {
         if self.was_removed() {
             return Err(Rejection::CannotReregisterKeys);
         }
-        let taken = &self.state.parameters().signing_keys;
-        let signs = keys.signing_keys().any(|key| taken.contains(&key.spec()));
-        let decrypts = keys.keys.iter().any(|key| matches!(key, OwnerKey::Encryption(_)));
+        let taken = self.state.parameters();
+        let signs = keys.signing_keys().any(|key| taken.signing_keys.contains(&key.spec()));
+        let is_taken = |key: &OwnerKey| matches!(key, OwnerKey::Encryption(key) if taken.encryption_keys.contains(&key.key_spec()));
+        let decrypts = keys.keys.iter().any(is_taken);
         if !signs || (keys.member.kind == MemberKind::Participant && !decrypts) {
             return Err(Rejection::InvalidOwnerToKeyMapping);
         }
@@ -265,7 +271,7 @@ impl Scene<'_> {
         if elsewhere {
             return Err(Rejection::MediatorsAlreadyInOtherGroups);
         }
-        self.lacking_keys(added.into_iter().cloned())
+        self.servers_lacking_keys(added.into_iter().cloned())
     }
 
     fn sequencers(&self, new: &SequencerSynchronizerState) -> Result<(), Rejection> {
@@ -273,7 +279,7 @@ impl Scene<'_> {
             Some(Mapping::SequencerSynchronizerState(before)) => before.members().collect(),
             _ => Vec::new(),
         };
-        self.lacking_keys(new.members().filter(|member| !before.contains(member)).cloned())
+        self.servers_lacking_keys(new.members().filter(|member| !before.contains(member)).cloned())
     }
 
     fn definition(&self, new: &DecentralizedNamespaceDefinition) -> Result<(), Rejection> {
@@ -294,7 +300,7 @@ impl Scene<'_> {
         if self.state.definition(&new.namespace).is_some() {
             return Err(Rejection::NamespaceAlreadyInUse { namespace: new.namespace.clone() });
         }
-        if self.was_removed() {
+        if self.was_removed() && self.state.rules() == Rules::Today {
             return Err(Rejection::NamespaceHasBeenRevoked { namespace: new.namespace.clone() });
         }
         Ok(())

@@ -82,7 +82,8 @@ impl Search<'_> {
             let ways = self.namespace(namespace);
             sums = self.product(&sums, &ways);
         }
-        let keys = needed.keys.iter().filter(|key| !self.signers.contains(*key));
+        let forgiven = self.state.rules().forgive_keys_of(self.transaction.mapping());
+        let keys = needed.keys.iter().filter(|key| !forgiven && !self.signers.contains(*key));
         let keys: BTreeSet<Helper> = keys.cloned().map(Helper::Key).collect();
         self.product(&sums, &[keys].into())
     }

@@ -396,12 +396,17 @@ pub struct PhysicalSynchronizerId {
     pub protocol_version: u32,
 }
 
+/// The protocol version of Canton's development, written `dev`.
+pub const DEVELOPMENT_VERSION: u32 = i32::MAX as u32;
 /// Protocol versions that this release knows.
-pub const PROTOCOL_VERSIONS: [u32; 2] = [34, 35];
+pub const PROTOCOL_VERSIONS: [u32; 3] = [34, 35, DEVELOPMENT_VERSION];
 
 impl fmt::Display for PhysicalSynchronizerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::{}-{}", self.logical, self.protocol_version, self.serial)
+        match self.protocol_version {
+            DEVELOPMENT_VERSION => write!(f, "{}::dev-{}", self.logical, self.serial),
+            version => write!(f, "{}::{version}-{}", self.logical, self.serial),
+        }
     }
 }
 
@@ -412,7 +417,9 @@ impl FromStr for PhysicalSynchronizerId {
         let error = || IdError::Physical { text: text.to_owned() };
         let [identifier, namespace, suffix] = parts(text, "::").ok_or_else(error)?;
         let [version, serial] = parts(suffix, "-").ok_or_else(error)?;
-        let protocol_version = number(version).filter(|version| PROTOCOL_VERSIONS.contains(version));
+        let is_development = version.eq_ignore_ascii_case("dev");
+        let protocol_version = if is_development { Some(DEVELOPMENT_VERSION) } else { number(version) };
+        let protocol_version = protocol_version.filter(|version| PROTOCOL_VERSIONS.contains(version));
         Ok(Self {
             logical: format!("{identifier}::{namespace}").parse()?,
             serial: number(serial).ok_or_else(error)?,

@@ -194,7 +194,11 @@ fn verify(
     let refused = |reason| Err(Rejection::SignatureCheckFailed { key: signed.signature.signed_by().clone(), reason });
     let parameters = state.parameters();
     let algorithm = signed.signature.algorithm().unwrap_or(SignatureAlgorithm::of(key.spec()));
-    if !parameters.signing_keys.contains(&key.spec()) || !parameters.signing_algorithms.contains(&algorithm) {
+    let is_taken = parameters.signature_formats.contains(&signed.signature.format())
+        && parameters.key_formats.contains(&key.format())
+        && parameters.signing_keys.contains(&key.spec())
+        && parameters.signing_algorithms.contains(&algorithm);
+    if !is_taken {
         return refused(SignatureRefusal::NotTaken);
     }
     if !usages.iter().any(|usage| key.usage().contains(usage)) {
@@ -235,11 +239,11 @@ impl Roles {
         };
         let mut by_namespace = BTreeMap::new();
         let mut authorized = BTreeSet::new();
-        for namespace in now.namespaces.union(&as_new.namespaces) {
+        let all = now.namespaces.union(&as_new.namespaces).collect();
+        // Of two keys with one name the one of the later namespace counts.
+        for namespace in in_order(all, transaction.mapping(), previous, synchronizer) {
             let (mut is_met, keys) = speakers(state, namespace, signers, transaction.mapping().code());
-            for (fingerprint, key) in keys {
-                by_namespace.entry(fingerprint).or_insert(key);
-            }
+            by_namespace.extend(keys);
             let own = self_signing.filter(|key| key.fingerprint_ref() == namespace.fingerprint());
             if let Some(key) = own.filter(|key| signers.contains(key.fingerprint_ref())) {
                 is_met = true;
@@ -260,7 +264,11 @@ impl Roles {
             }
         }
         let proved = by_possession.keys().cloned().collect();
-        Self { missing: required.missing(&authorized, &proved), by_namespace, by_possession }
+        let mut missing = required.missing(&authorized, &proved);
+        if rules.forgive_keys_of(transaction.mapping()) {
+            missing.keys.clear();
+        }
+        Self { missing, by_namespace, by_possession }
     }
 
     fn key(&self, fingerprint: &Fingerprint) -> Option<&SigningPublicKey> {
@@ -275,6 +283,34 @@ impl Roles {
         let is_mapped = mapping.mapped_signing_keys().iter().any(|key| key.fingerprint_ref() == fingerprint);
         if is_mapped && !is_own { &[KeyUsage::Namespace, KeyUsage::ProofOfOwnership] } else { &[KeyUsage::Namespace] }
     }
+}
+
+/// The namespaces in the order in which Canton asks them: the mapping's own, those whom it names, the synchronizer, those
+/// whom only the active mapping names. Canton keeps to this order for up to four of them; a greater set it asks in the
+/// order of their hashes, which is not followed here.
+fn in_order<'a>(
+    mut all: BTreeSet<&'a Namespace>,
+    mapping: &Mapping,
+    previous: Option<&Transaction>,
+    synchronizer: &Namespace,
+) -> Vec<&'a Namespace> {
+    let hosts = |mapping: &Mapping| -> Vec<Namespace> {
+        let Mapping::PartyToParticipant(party) = mapping else { return Vec::new() };
+        party.participants.iter().map(|host| host.participant.namespace().clone()).collect()
+    };
+    let (first, last) = match mapping {
+        Mapping::DecentralizedNamespaceDefinition(definition) => {
+            (definition.owners.clone(), vec![definition.namespace.clone()])
+        }
+        other => {
+            let own = std::iter::once(other.namespace().clone()).chain(hosts(other)).collect();
+            (own, previous.map(Transaction::mapping).map(hosts).unwrap_or_default())
+        }
+    };
+    let wanted = first.iter().chain([synchronizer]).chain(&last);
+    let mut ordered: Vec<&Namespace> = wanted.filter_map(|namespace| all.take(namespace)).collect();
+    ordered.extend(all);
+    ordered
 }
 
 /// Whether the signers authorize a namespace, and which of them speak for it.

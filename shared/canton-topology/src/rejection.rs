@@ -142,8 +142,8 @@ pub enum SignatureRefusal {
     /// The key has not the usage that it needs here.
     #[error("the key has not the usage that it needs here")]
     KeyUsage,
-    /// The synchronizer does not take keys on this curve, or this algorithm.
-    #[error("the synchronizer does not take this key's curve or this algorithm")]
+    /// The synchronizer does not take keys on this curve or in this format, or this algorithm or format of signatures.
+    #[error("the synchronizer does not take this key's curve or format, or this signature's algorithm or format")]
     NotTaken,
 }
 

@@ -10,9 +10,9 @@ use crate::{
     authorization::Rules,
     hash::{TransactionHash, UniqueKey},
     id::{Fingerprint, Namespace, PhysicalSynchronizerId},
-    key::{KeySpec, SigningPublicKey},
+    key::{EncryptionKeySpec, KeyFormat, KeySpec, SigningPublicKey},
     mapping::{Code, Mapping, NamespaceDelegation},
-    signature::SignatureAlgorithm,
+    signature::{SignatureAlgorithm, SignatureFormat},
     snapshot::Item,
     transaction::{MultiSignatures, Operation, Serial, SignatureOver, SignedTransaction, Transaction},
 };
@@ -24,6 +24,12 @@ pub struct StaticParameters {
     pub signing_keys: BTreeSet<KeySpec>,
     /// Algorithms that a signature may name.
     pub signing_algorithms: BTreeSet<SignatureAlgorithm>,
+    /// Specs of which a participant needs an encryption key.
+    pub encryption_keys: BTreeSet<EncryptionKeySpec>,
+    /// Formats in which Canton keeps keys that may sign.
+    pub key_formats: BTreeSet<KeyFormat>,
+    /// Formats in which Canton reads signatures that count.
+    pub signature_formats: BTreeSet<SignatureFormat>,
 }
 
 impl Default for StaticParameters {
@@ -37,6 +43,9 @@ impl Default for StaticParameters {
                 SignatureAlgorithm::EcdsaSha384,
             ]
             .into(),
+            encryption_keys: [EncryptionKeySpec::P256, EncryptionKeySpec::Rsa2048].into(),
+            key_formats: [KeyFormat::Raw, KeyFormat::Spki].into(),
+            signature_formats: [SignatureFormat::Der, SignatureFormat::Concat].into(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod write;
 
 use canton_topology::{
     Timestamp,
-    id::{ParticipantId, PhysicalSynchronizerId},
+    id::{DEVELOPMENT_VERSION, ParticipantId, PhysicalSynchronizerId},
     mapping::{Duration, Mapping},
     show,
     signature::Signature,
@@ -146,6 +146,34 @@ fn encryption_keys_must_be_keys() {
 }
 
 #[test]
+fn an_rsa_modulus_must_be_odd_and_composite_without_a_small_factor() {
+    let member = field(1, format!("PAR::p::{NAMESPACE}").as_bytes());
+    let with = |modulus: &[u8; 256]| {
+        let mut spki = hex::decode(RSA_2048_SPKI).unwrap();
+        spki[33..33 + 256].copy_from_slice(modulus);
+        let key = joined(&[number(2, 4), field(3, &spki), number(5, 2)]);
+        fault(4, &joined(&[member.clone(), field(2, &field(2, &key))]))
+    };
+    let no_key = named("CryptoDeserializationError", "public_key");
+    let real: [u8; 256] = hex::decode(RSA_2048_SPKI).unwrap()[33..33 + 256].try_into().unwrap();
+    assert_eq!(with(&real), None);
+
+    let mut even = real;
+    even[255] ^= 1;
+    assert_eq!(with(&even), no_key);
+
+    // Two is no factor of what remains modulo three, so that one of these three is divisible by it.
+    let sum = |modulus: &[u8; 256]| modulus.iter().map(|byte| u32::from(*byte)).sum::<u32>() % 3;
+    let near = [0, 2, 4].map(|more| [&real[..255], &[(real[255] & 0xf0) + 1 + more]].concat().try_into().unwrap());
+    assert_eq!(with(near.iter().find(|modulus| sum(modulus) == 0).unwrap()), no_key);
+
+    // The greatest prime below 2^2048 is 1942289 less.
+    let mut prime = [0xff; 256];
+    prime[253..].copy_from_slice(&(0x100_0000_u32 - 1_942_289).to_be_bytes()[1..]);
+    assert_eq!(with(&prime), no_key);
+}
+
+#[test]
 fn an_encryption_keys_old_scheme_is_shown_by_cantons_name() {
     let member = field(1, format!("PAR::p::{NAMESPACE}").as_bytes());
     for (scheme, name) in [
@@ -180,14 +208,16 @@ fn a_session_keys_delegation_must_be_whole() {
         let signature = joined(&[
             number(1, 3),
             field(2, &[0; 64]),
-            field(3, NAMESPACE.as_bytes()),
+            // Any other key than the session key, whose word for itself would change nothing.
+            field(3, b"somebody"),
             number(4, 1),
             field(5, &delegation),
         ]);
         Signature::parse(&signature).map_err(|error| error.kind.canton_name())
     };
     assert!(delegation(&[]).unwrap().is_delegated());
-    assert_eq!(delegation(&[(1, Vec::new())]), Err("CryptoDeserializationError"));
+    assert_eq!(delegation(&[(1, Vec::new())]), Err("thrown:NullPointerException"));
+    assert_eq!(delegation(&[(1, field(1, b"0"))]), Err("CryptoDeserializationError"));
     assert_eq!(delegation(&[(2, Vec::new())]), Err("FieldNotSet"));
     assert_eq!(delegation(&[(2, number(2, 5))]), Err("UnrecognizedEnum"));
     assert_eq!(delegation(&[(3, [vec![24], vec![0xff; 8], vec![0x7f]].concat())]), Err("TimestampConversionError"));
@@ -254,6 +284,34 @@ fn physical_synchronizer_ids_are_read_as_canton_splits_them() {
     {
         assert!(read(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn the_version_of_cantons_development_is_read_by_its_name_and_its_number() {
+    let read = |text: &str| text.parse::<PhysicalSynchronizerId>().map(|id| (id.to_string(), id.protocol_version));
+    for text in ["sync::abc::dev-1", "sync::abc::DeV-1", "sync::abc::2147483647-1"] {
+        assert_eq!(read(text).unwrap(), ("sync::abc::dev-1".to_owned(), DEVELOPMENT_VERSION), "{text}");
+    }
+    assert!(read("sync::abc::develop-1").is_err());
+    assert!(read("sync::abc::2147483646-1").is_err());
+    // It is later than every other one of the same serial.
+    let id = |text: &str| text.parse::<PhysicalSynchronizerId>().unwrap();
+    assert!(id("sync::abc::dev-1") > id("sync::abc::35-1"));
+    assert!(id("sync::abc::dev-1") < id("sync::abc::34-2"));
+}
+
+#[test]
+fn a_namespace_that_is_too_long_even_for_a_party_is_no_text_for_canton() {
+    let named_by = |length: usize| fault(1, &field(1, &vec![b'a'; length])).unwrap();
+    assert_eq!(named_by(69).0, "InvariantViolation");
+    assert_eq!(named_by(255).0, "InvariantViolation");
+    assert_eq!(named_by(256).0, "StringConversionError");
+    let signed_by = |length: usize| {
+        let signature = joined(&[number(1, 3), field(2, &[0; 64]), field(3, &vec![b'a'; length])]);
+        Signature::parse(&signature).map_err(|error| error.kind.canton_name())
+    };
+    assert_eq!(signed_by(255), Err("InvariantViolation"));
+    assert_eq!(signed_by(256), Err("StringConversionError"));
 }
 
 #[test]

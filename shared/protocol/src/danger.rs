@@ -1,19 +1,21 @@
 //! Dangers: changes that Canton accepts, that are what the intent says, and that people have come to regret. An agent
 //! refuses each that the intent does not accept by name, and a rule permits nothing that has one.
 
-use std::{fmt, str::FromStr};
+mod accepted;
+mod found;
 
 use canton_topology::{
-    awakening::{Awakened, Awakening, awakened_by},
     hash::TransactionHash,
-    id::{Fingerprint, Namespace, PartyId},
-    judge::Verifier,
-    mapping::{Code, Mapping},
-    state::State,
-    transaction::{Operation, SignedTransaction, Transaction},
+    id::{Fingerprint, Namespace, ParticipantId, PartyId},
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use self::{
+    accepted::{Accepted, NotADanger},
+    found::{dangers, dangers_of_change, dangers_of_plan},
+};
+use crate::reach::PartName;
 
 /// Something to think about before signing.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -96,62 +98,64 @@ pub enum Danger {
         /// How many owners it would take still; 0 for none.
         more: usize,
     },
+    /// A part of the offer makes a state of its own.
+    #[error(
+        "whoever holds the signatures could make {} effective and leave out {}; propose it in stages, or accept that state",
+        stands.join(", "),
+        lacks.join(", ")
+    )]
+    Part {
+        /// The state.
+        name: PartName,
+        /// What would stand.
+        stands: Vec<String>,
+        /// What would be as before.
+        lacks: Vec<String>,
+    },
+    /// Any part of the offer makes a state of its own, and there are too many to be named.
+    #[error(
+        "whoever holds the signatures could make any of {parts} parts effective without the others; propose fewer at once"
+    )]
+    AnyPart {
+        /// How many transactions could be left out.
+        parts: usize,
+    },
+    /// Keys that are not named lose their authority with the one that is.
+    #[error("{} of {namespace} would sign nothing any more: what let them was signed by the key that goes", list(keys))]
+    KeysDangle {
+        /// The namespace.
+        namespace: Namespace,
+        /// The keys.
+        keys: Vec<Fingerprint>,
+    },
+    /// A delegate who can do everything that the root key can.
+    #[error("key {key} could delegate further, replace and revoke every delegation of {namespace}, the root's own too")]
+    UnlimitedDelegate {
+        /// The namespace.
+        namespace: Namespace,
+        /// The key.
+        key: Fingerprint,
+    },
+    /// A host is added as if the party had no contracts.
+    #[error(
+        "{participant} would host {party} from one moment to the next: only a party without contracts takes that; for any other use `propose host`"
+    )]
+    HostWithoutContracts {
+        /// The party.
+        party: PartyId,
+        /// The new host.
+        participant: ParticipantId,
+    },
+    /// A party that signed by keys of its own has none any more.
+    #[error("{party} would have no signing key any more: its hosts would act for it without anybody's signature")]
+    PartyKeysGone {
+        /// The party.
+        party: PartyId,
+    },
 }
 
-/// A danger that an intent accepts, as it stands in the intent and on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub enum Accepted {
-    ConfirmationOutOfReach,
-    SignaturesOutOfReach,
-    EveryOwnerNeeded,
-    OneOwnerSuffices,
-    NamespaceLost,
-    DelegationLost,
-    DelegateOnRoot,
-    OwnerWithoutRoot,
-    /// This transaction comes alive.
-    Awakens(TransactionHash),
-}
-
-/// The text names no danger.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no danger: expected the name that the refusal gave, such as every-owner-needed or awakens:1220…")]
-pub struct NotADanger(String);
-
-impl Accepted {
-    /// Every danger whose name says all of it, with the name.
-    pub const PLAIN: [(Self, &'static str); 8] = [
-        (Self::ConfirmationOutOfReach, "confirmation-out-of-reach"),
-        (Self::SignaturesOutOfReach, "signatures-out-of-reach"),
-        (Self::EveryOwnerNeeded, "every-owner-needed"),
-        (Self::OneOwnerSuffices, "one-owner-suffices"),
-        (Self::NamespaceLost, "namespace-lost"),
-        (Self::DelegationLost, "delegation-lost"),
-        (Self::DelegateOnRoot, "delegate-on-root"),
-        (Self::OwnerWithoutRoot, "owner-without-root"),
-    ];
-}
-
-impl fmt::Display for Accepted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Awakens(transaction) => write!(f, "awakens:{transaction}"),
-            plain => Self::PLAIN.iter().filter(|(one, _)| one == plain).try_for_each(|(_, name)| f.write_str(name)),
-        }
-    }
-}
-
-impl FromStr for Accepted {
-    type Err = NotADanger;
-
-    fn from_str(text: &str) -> Result<Self, NotADanger> {
-        if let Some(hash) = text.strip_prefix("awakens:") {
-            return hash.parse().map(Self::Awakens).map_err(|_| NotADanger(text.to_owned()));
-        }
-        let plain = Self::PLAIN.iter().find(|(_, name)| *name == text);
-        plain.map(|(one, _)| *one).ok_or_else(|| NotADanger(text.to_owned()))
-    }
+fn list(keys: &[Fingerprint]) -> String {
+    keys.iter().map(|key| format!("key {key}")).collect::<Vec<_>>().join(", ")
 }
 
 impl Danger {
@@ -167,105 +171,12 @@ impl Danger {
             Self::DelegateOnRoot { .. } => Accepted::DelegateOnRoot,
             Self::OwnerWithoutRoot { .. } => Accepted::OwnerWithoutRoot,
             Self::Awakens { transaction, .. } => Accepted::Awakens(*transaction),
+            Self::Part { name, .. } => Accepted::Part(*name),
+            Self::AnyPart { .. } => Accepted::AnyPart,
+            Self::KeysDangle { .. } => Accepted::KeysDangle,
+            Self::UnlimitedDelegate { .. } => Accepted::UnlimitedDelegate,
+            Self::HostWithoutContracts { .. } => Accepted::HostWithoutContracts,
+            Self::PartyKeysGone { .. } => Accepted::PartyKeysGone,
         }
     }
-}
-
-/// The dangers of these transactions, taken together, on a topology. `live` are the signatures that the caller knows of
-/// beside the open proposals of the topology.
-pub fn dangers(transactions: &[Transaction], state: &State, live: &[SignedTransaction]) -> Vec<Danger> {
-    let mut after = state.clone();
-    let mut dangers = Vec::new();
-    for transaction in transactions {
-        let active = after.active(&transaction.unique_key()).map(|row| row.transaction.as_ref());
-        let says_the_same = |active: &Transaction| {
-            active.operation() == transaction.operation() && active.mapping() == transaction.mapping()
-        };
-        // What is said once more makes nothing worse.
-        if !active.is_some_and(says_the_same) {
-            dangers.extend(of_one(transaction));
-        }
-        after.assume(transaction);
-    }
-    dangers.extend(rootless(state, &after));
-    let concerns_owners = |transaction: &Transaction| {
-        matches!(transaction.mapping().code(), Code::DecentralizedNamespaceDefinition | Code::NamespaceDelegation)
-    };
-    if transactions.iter().any(concerns_owners) {
-        let awakened = awakened_by(state, transactions, live, &mut Verifier::default());
-        dangers.extend(awakened.iter().map(awakens));
-    }
-    dangers
-}
-
-fn awakens(awakened: &Awakened) -> Danger {
-    let more = match &awakened.how {
-        Awakening::Completed => 0,
-        Awakening::WithinReach(lacking) => lacking.values().sum(),
-    };
-    Danger::Awakens { transaction: awakened.transaction, more }
-}
-
-/// Owners who lose the root that they had, or are taken in without one.
-fn rootless(before: &State, after: &State) -> Vec<Danger> {
-    let mut dangers = Vec::new();
-    for row in after.of_kind(Code::DecentralizedNamespaceDefinition) {
-        let Mapping::DecentralizedNamespaceDefinition(definition) = row.transaction.mapping() else { continue };
-        let known = before.definition(&definition.namespace);
-        let is_owner = |owner: &Namespace| known.is_some_and(|known| known.owners.contains(owner));
-        for owner in definition.owners.iter().filter(|owner| !after.has_root(owner)) {
-            if before.has_root(owner) || !is_owner(owner) {
-                let (namespace, owner) = (definition.namespace.clone(), owner.clone());
-                dangers.push(Danger::OwnerWithoutRoot { namespace, owner });
-            }
-        }
-    }
-    dangers
-}
-
-fn of_one(transaction: &Transaction) -> Vec<Danger> {
-    let removes = transaction.operation() == Operation::Remove;
-    let mut dangers = Vec::new();
-    match transaction.mapping() {
-        Mapping::DecentralizedNamespaceDefinition(m) if removes => {
-            dangers.push(Danger::NamespaceLost { namespace: m.namespace.clone() });
-        }
-        Mapping::NamespaceDelegation(m) if removes => {
-            dangers.push(Danger::DelegationLost { namespace: m.namespace.clone() });
-        }
-        Mapping::DecentralizedNamespaceDefinition(m) if m.owners.len() > 1 => {
-            let (namespace, owners) = (m.namespace.clone(), m.owners.len());
-            if m.threshold as usize >= owners {
-                dangers.push(Danger::EveryOwnerNeeded { namespace, owners });
-            } else if m.threshold == 1 {
-                dangers.push(Danger::OneOwnerSuffices { namespace, owners });
-            }
-        }
-        Mapping::PartyToParticipant(m) if !removes => {
-            let (party, threshold, hosts) = (m.party.clone(), m.threshold, m.confirming_hosts());
-            if threshold as usize > hosts {
-                dangers.push(Danger::ConfirmationOutOfReach { party, threshold, hosts });
-            }
-            if let Some(keys) = m.signing_keys.as_ref().filter(|keys| keys.threshold as usize > keys.keys.len()) {
-                let (party, threshold, keys) = (m.party.clone(), keys.threshold, keys.keys.len());
-                dangers.push(Danger::SignaturesOutOfReach { party, threshold, keys });
-            }
-        }
-        Mapping::NamespaceDelegation(_)
-        | Mapping::DecentralizedNamespaceDefinition(_)
-        | Mapping::PartyToParticipant(_)
-        | Mapping::OwnerToKeyMapping(_)
-        | Mapping::SynchronizerTrustCertificate(_)
-        | Mapping::ParticipantSynchronizerPermission(_)
-        | Mapping::PartyHostingLimits(_)
-        | Mapping::VettedPackages(_)
-        | Mapping::SynchronizerParametersState(_)
-        | Mapping::MediatorSynchronizerState(_)
-        | Mapping::SequencerSynchronizerState(_)
-        | Mapping::DynamicSequencingParametersState(_)
-        | Mapping::PartyToKeyMapping(_)
-        | Mapping::LsuAnnouncement(_)
-        | Mapping::LsuSequencerConnectionSuccessor(_) => {}
-    }
-    dangers
 }

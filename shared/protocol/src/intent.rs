@@ -1,11 +1,14 @@
 //! What someone wants: the body of an intent statement. A closed list of changes; every field stands in the bytes.
 
+mod hosting;
+mod membership;
+
 use std::{fmt, str::FromStr};
 
 use canton_topology::{
     Timestamp,
     hash::{TransactionHash, UniqueKey},
-    id::{Namespace, ParticipantId, PartyId, SynchronizerId},
+    id::{Namespace, ParticipantId, SynchronizerId},
     key::SigningPublicKey,
     mapping::Permission,
     transaction::Serial,
@@ -13,6 +16,12 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::{
+    hosting::{HostParty, HostingPath, Seat},
+    membership::{
+        Delegate, LeaveHost, Membership, MigrateKeys, Order, OwnersChange, PartyChange, Revoke, RotateOwnerKey, Scope,
+    },
+};
 use crate::danger::Accepted;
 
 /// A case's id: a UUIDv7 minted by the proposer, inside the signed intent.
@@ -76,14 +85,26 @@ pub struct Intent {
 pub enum Change {
     /// A whole new decentralized party in one batch.
     CreateParty(CreateParty),
-    /// One more owner of a decentralized namespace.
-    AddOwner(AddOwner),
-    /// Other thresholds of a namespace, a party's hosts or a party's keys.
-    ChangeThresholds(ChangeThresholds),
+    /// Other owners, hosts, keys and thresholds, as one change set.
+    Membership(Membership),
+    /// A key that may sign for a namespace from then on.
+    Delegate(Delegate),
     /// Transactions as they are. Every field is shown; no rule may permit it.
     Raw(Raw),
     /// The serials of another case are consumed, so that its live signatures die.
     Void(Void),
+    /// A key that may sign for a namespace no more.
+    Revoke(Revoke),
+    /// One owner under another key.
+    RotateOwnerKey(RotateOwnerKey),
+    /// A host leaves a party by itself.
+    LeaveHost(LeaveHost),
+    /// A party's keys move into the party's mapping.
+    MigrateKeys(MigrateKeys),
+    /// A whole new decentralized party whose keys stand in a mapping of their own, for releases before 3.5.
+    CreatePartyWithKeyMapping(CreateParty),
+    /// A party gets one more host.
+    HostParty(HostParty),
 }
 
 impl Change {
@@ -91,10 +112,32 @@ impl Change {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateParty(_) => "create-party",
-            Self::AddOwner(_) => "add-owner",
-            Self::ChangeThresholds(_) => "change-thresholds",
+            Self::Membership(_) => "membership",
+            Self::Delegate(_) => "delegate",
             Self::Raw(_) => "raw",
             Self::Void(_) => "void",
+            Self::Revoke(_) => "revoke",
+            Self::RotateOwnerKey(_) => "rotate-owner-key",
+            Self::LeaveHost(_) => "leave-host",
+            Self::MigrateKeys(_) => "migrate-keys",
+            Self::CreatePartyWithKeyMapping(_) => "create-party-with-key-mapping",
+            Self::HostParty(_) => "host-party",
+        }
+    }
+
+    /// Whether it may take more than one offer: the next part is planned when the former is effective.
+    pub fn is_staged(&self) -> bool {
+        match self {
+            Self::Membership(membership) => membership.order == Order::Staged,
+            Self::RotateOwnerKey(_) | Self::MigrateKeys(_) => true,
+            Self::CreateParty(_)
+            | Self::Delegate(_)
+            | Self::Raw(_)
+            | Self::Void(_)
+            | Self::Revoke(_)
+            | Self::LeaveHost(_)
+            | Self::CreatePartyWithKeyMapping(_)
+            | Self::HostParty(_) => false,
         }
     }
 }
@@ -125,28 +168,6 @@ pub struct Host {
     pub participant: ParticipantId,
     /// What it may do for the party.
     pub permission: Permission,
-}
-
-/// The owner's root delegation (where it has none) and the definition with one more owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddOwner {
-    /// The decentralized namespace.
-    pub namespace: Namespace,
-    /// The new owner's namespace key.
-    pub owner: SigningPublicKey,
-    /// The threshold after the change.
-    pub threshold: u32,
-}
-
-/// New values of thresholds; `None` leaves one as it is. At least one is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeThresholds {
-    /// The namespace and how many of its owners must sign.
-    pub namespace: Option<(Namespace, u32)>,
-    /// The party and how many of its hosts must confirm.
-    pub confirmation: Option<(PartyId, u32)>,
-    /// The party and how many of its inline keys must sign.
-    pub signing: Option<(PartyId, u32)>,
 }
 
 /// Wrapped topology transactions, exactly as they are to be signed.

@@ -6,11 +6,14 @@
 
 pub mod api;
 pub mod book;
+pub mod cascade;
 pub mod case;
+pub mod consequence;
 pub mod danger;
 pub mod difference;
 pub mod directory;
 pub mod encoding;
+pub mod hosting;
 pub mod identity;
 pub mod intent;
 pub mod life;
@@ -19,8 +22,10 @@ pub mod merge;
 pub mod parcel;
 pub mod plan;
 pub mod principal;
+pub mod reach;
 pub mod refusal;
 pub mod registry;
+pub mod stage;
 pub mod statement;
 pub mod todo;
 pub mod verify;

@@ -10,6 +10,10 @@ pub const SIGNATURES_PER_STATEMENT_MAX: usize = 1_000;
 pub const STATEMENTS_PER_CASE_MAX: usize = 10_000;
 /// Most statements that one owner may make in one case: as many owners as a change may name leave room for the others.
 pub const STATEMENTS_PER_OWNER_AND_CASE_MAX: usize = STATEMENTS_PER_CASE_MAX / OWNERS_MAX - 10;
+/// Most stages of one intent.
+pub const STAGES_MAX: usize = 8;
+/// Most transactions of one offer of which every subset is named as a state of its own: 62 states.
+pub const PARTS_MAX: usize = 6;
 /// Most offers in one case.
 pub const OFFERS_PER_CASE_MAX: usize = 100;
 /// Most different signatures of one key over one transaction that one owner may bring.
@@ -52,3 +56,7 @@ pub const PARCEL_KEPT_MICROS_MAX: i64 = 120 * 24 * 3600 * 1_000_000;
 pub const DEADLINE_MICROS_MAX: i64 = 90 * 24 * 3600 * 1_000_000;
 /// How far, in microseconds, a proposer's clock may run ahead of ours: five minutes.
 pub const CLOCK_SKEW_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
+/// Most packages that a party's contracts, or an intent, may name.
+pub const PACKAGES_MAX: usize = 10_000;
+/// How old, in microseconds, the answer to a question may be when something is signed because of it: ten minutes.
+pub const FRESH_MICROS_MAX: i64 = 10 * 60 * 1_000_000;

@@ -32,6 +32,8 @@ pub struct Plan {
     pub transactions: Vec<Transaction>,
     /// What they build on, one row for each unique key.
     pub base: Vec<BaseRow>,
+    /// The transactions of every later stage, as they would be if nothing else changed in between.
+    pub later: Vec<Vec<Transaction>>,
 }
 
 /// How a coordinator plans. Handed in, so that a test can put a hostile one there.
@@ -111,27 +113,54 @@ pub enum PlanError {
     },
 }
 
-/// Plans an intent.
+/// Plans what an intent still lacks: all of it, or the next stage of a staged one, with the later ones beside it. Which
+/// stage that is depends on the state alone.
 ///
 /// # Errors
-/// See [`PlanError`]: always names the field or the thing.
+/// See [`PlanError`]: always names the field or the thing. An intent of which a later stage means nothing means nothing.
 pub fn plan(intent: &Intent, state: &State) -> Result<Plan, PlanError> {
+    let transactions = plan_one(intent, state)?;
+    let mut later: Vec<Vec<Transaction>> = Vec::new();
+    let mut scratch = state.clone();
+    transactions.iter().for_each(|transaction| scratch.assume(transaction));
+    while intent.change.is_staged() {
+        in_range("stages", later.len() as u64 + 1, 1, limits::STAGES_MAX as u64, "")?;
+        match plan_one(intent, &scratch) {
+            Ok(stage) => {
+                stage.iter().for_each(|transaction| scratch.assume(transaction));
+                later.push(stage);
+            }
+            Err(PlanError::NoChange { .. }) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Plan { base: base_of(&transactions, state), transactions, later })
+}
+
+/// Plans one stage.
+fn plan_one(intent: &Intent, state: &State) -> Result<Vec<Transaction>, PlanError> {
     if intent.synchronizer != state.synchronizer().logical {
         return Err(PlanError::OtherSynchronizer);
     }
     let transactions = match &intent.change {
         Change::CreateParty(change) => workflow::create_party::plan(change, state)?,
-        Change::AddOwner(change) => workflow::add_owner::plan(change, state)?,
-        Change::ChangeThresholds(change) => workflow::change_thresholds::plan(change, state)?,
+        Change::CreatePartyWithKeyMapping(change) => workflow::create_party::plan_with_key_mapping(change, state)?,
+        Change::Membership(change) => workflow::membership::plan(change, state)?,
+        Change::Delegate(change) => workflow::delegation::delegate(change, state)?,
+        Change::Revoke(change) => workflow::delegation::revoke(change, state)?,
+        Change::RotateOwnerKey(change) => workflow::rotate_owner_key::plan(change, state)?,
+        Change::LeaveHost(change) => workflow::leave_host::plan(change, state)?,
+        Change::MigrateKeys(change) => workflow::migrate_keys::plan(change, state)?,
         Change::Raw(change) => workflow::raw::plan(change)?,
         Change::Void(change) => workflow::void::plan(change, state)?,
+        Change::HostParty(change) => workflow::host_party::plan(change, state)?,
     };
     in_range("transactions", transactions.len() as u64, 1, limits::TRANSACTIONS_PER_PROPOSAL_MAX as u64, "")?;
     if !matches!(intent.change, Change::Raw(_)) {
         reads_back(&transactions)?;
     }
     would_be_judged(intent, &transactions, state)?;
-    Ok(Plan { base: base_of(&transactions, state), transactions })
+    Ok(transactions)
 }
 
 /// What is planned is read by everybody as it was meant, or nobody is asked to sign it.

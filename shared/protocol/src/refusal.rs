@@ -4,7 +4,7 @@
 use canton_topology::{
     Timestamp,
     hash::TransactionHash,
-    id::{Namespace, SynchronizerId},
+    id::{Namespace, ParticipantId, SynchronizerId},
     show::moment,
 };
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,18 @@ pub enum Refusal {
         /// Which.
         id: String,
     },
+    /// A seat of a hosting is not held by whom the intent says.
+    #[error(
+        "the intent gives the seat {seat} to {owner} with participant {participant}; no card in the book says so; enter that owner's card with `book add`"
+    )]
+    UnknownSeat {
+        /// Source, target or second.
+        seat: String,
+        /// The owner whom the intent names.
+        owner: Namespace,
+        /// The participant that the intent names.
+        participant: ParticipantId,
+    },
     /// The change is what the intent means, and dangerous in a way that the intent does not accept.
     #[error("{danger}; the intent does not accept that: propose it again with --accept {name}", name = danger.accepted_as())]
     Danger {
@@ -206,6 +218,18 @@ pub enum Refusal {
         /// The newest one.
         newest: StatementHash,
     },
+    /// The owner has said no to this case, and a rule does not say yes behind that.
+    #[error("this owner has declined the case: {reason:?}; no rule signs it, a human may with `approve`")]
+    DeclinedHere {
+        /// Why, in the owner's words.
+        reason: String,
+    },
+    /// The case is over, and a rule does not sign what is.
+    #[error("the case is {status}; no rule signs what has ended")]
+    Ended {
+        /// How, as in `--json`.
+        status: String,
+    },
 }
 
 impl Refusal {
@@ -230,12 +254,15 @@ impl Refusal {
             Self::OutsideFrame { .. } => "OutsideFrame",
             Self::FrameNotFilled { .. } => "FrameNotFilled",
             Self::UnknownPrincipal { .. } => "UnknownPrincipal",
+            Self::UnknownSeat { .. } => "UnknownSeat",
             Self::Danger { .. } => "Danger",
             Self::NothingToSign => "NothingToSign",
             Self::ForkedHistory => "ForkedHistory",
             Self::VoidMismatch { .. } => "VoidMismatch",
             Self::Conflict { .. } => "Conflict",
             Self::OtherOffer { .. } => "OtherOffer",
+            Self::DeclinedHere { .. } => "DeclinedHere",
+            Self::Ended { .. } => "Ended",
         }
     }
 }

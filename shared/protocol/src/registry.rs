@@ -27,11 +27,15 @@ pub enum Kind {
     Outcome,
     /// An owner's public keys and host, to be entered into other owners' books.
     Card,
+    /// An owner's agent, or the owner, vouches for what was done or seen on the owner's own node.
+    Attestation,
+    /// An owner asks another one for a fresh attestation.
+    Question,
 }
 
 impl Kind {
     /// Every kind, in the order of the registry.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Identity,
         Self::Intent,
         Self::Offer,
@@ -41,6 +45,8 @@ impl Kind {
         Self::Withdrawal,
         Self::Outcome,
         Self::Card,
+        Self::Attestation,
+        Self::Question,
     ];
 
     /// The kind's name, as it stands in the prefix and in `--json`.
@@ -55,6 +61,8 @@ impl Kind {
             Self::Withdrawal => "withdrawal",
             Self::Outcome => "outcome",
             Self::Card => "card",
+            Self::Attestation => "attestation",
+            Self::Question => "question",
         }
     }
 

@@ -4,7 +4,13 @@ use canton_topology::{Timestamp, id::Namespace, state::State, transaction::Signe
 
 use crate::{
     case::Case,
+    hosting::{
+        HostingStep,
+        checklist::{Actor, Item, Progress},
+        coordinator_submits,
+    },
     life::{Standing, Status},
+    stage,
     statement::{OutcomeResult, StatementHash},
 };
 
@@ -23,6 +29,20 @@ pub enum Step {
         /// The transactions, in order.
         transactions: Vec<SignedTransaction>,
     },
+    /// An owner's agent does something on the owner's own node.
+    NodeAction {
+        /// The owner.
+        owner: Namespace,
+        /// What.
+        step: HostingStep,
+    },
+    /// An owner does something that takes a human, and says so.
+    Attest {
+        /// The owner.
+        owner: Namespace,
+        /// What.
+        step: HostingStep,
+    },
     /// Topology is watched, for as long as anything is alive.
     Watch,
 }
@@ -31,10 +51,12 @@ pub enum Step {
 /// repeated; the caller lets it grow.
 pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timestamp, retry_after: i64) -> Vec<Step> {
     match &standing.status {
-        Status::Waiting if case.offer().is_none() && state.is_some() => vec![Step::Offer],
+        Status::Waiting if state.is_some_and(|state| lacks_offer(case, state)) => vec![Step::Offer],
         Status::Waiting => Vec::new(),
         Status::Collecting => vec![Step::Sign { owners: helpers(case, standing) }],
+        Status::Ready if !coordinator_submits(case) => vec![Step::Watch],
         Status::Ready => submit(standing),
+        Status::Submitted if !coordinator_submits(case) => vec![Step::Watch],
         Status::Submitted if case.offer().is_some_and(|offered| is_stale(case, offered.hash, now, retry_after)) => {
             submit(standing)
         }
@@ -53,6 +75,22 @@ pub fn todo(case: &Case, standing: &Standing, state: Option<&State>, now: Timest
             }
         }
     }
+}
+
+/// What the owners are to do on their nodes, by the checklist of a hosting.
+pub fn on_nodes(checklist: &[Item]) -> Vec<Step> {
+    let due = checklist.iter().filter(|item| item.progress == Progress::Due);
+    let of_item = |item: &Item| {
+        let Actor::Owner(owner, _) = &item.by else { return None };
+        let (owner, step) = (owner.clone(), item.step);
+        Some(if step.takes_a_human() { Step::Attest { owner, step } } else { Step::NodeAction { owner, step } })
+    };
+    due.filter_map(of_item).collect()
+}
+
+/// Whether there is no offer, or none of the stage that follows the one that is effective.
+pub fn lacks_offer(case: &Case, state: &State) -> bool {
+    case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {

@@ -7,6 +7,8 @@
 mod bytes;
 #[path = "malicious/later.rs"]
 mod later;
+#[path = "malicious/membership.rs"]
+mod membership;
 #[path = "malicious/mutant.rs"]
 mod mutant;
 #[path = "malicious/new_party.rs"]
@@ -34,8 +36,14 @@ use crate::{
 fn all() -> Vec<(World, Vec<Mutant>)> {
     let (new, later) = (World::new(), World::with_party());
     let of_new = [new_party::mutants(&new), wire::mutants(&new)].concat();
-    let of_later = later::mutants(&later);
-    vec![(new, of_new), (later, of_later)]
+    let of_later = [later::mutants(&later), membership::mutants(&later)].concat();
+    vec![
+        (new, of_new),
+        (later, of_later),
+        membership::in_the_second_stage(),
+        membership::with_key_mapping(),
+        membership::with_a_delegate(),
+    ]
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn every_mutant_is_refused_by_name_by_every_owner() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(names.len() >= 60, "{}", names.len());
+    assert!(names.len() >= 150, "{}", names.len());
 }
 
 #[test]
@@ -69,7 +77,7 @@ fn the_frame_check_alone_catches_every_mutant_that_means_something_else() {
         }
     }
     assert!(missed.is_empty(), "{missed:?}");
-    assert!(caught >= 50, "{caught}");
+    assert!(caught >= 130, "{caught}");
 }
 
 #[test]
@@ -116,6 +124,7 @@ fn every_byte_of_every_offer_changed_in_any_way_is_refused() {
         (&new, new_party::with_p256_key(&new)),
         (&later, later.add_dave()),
         (&later, later.thresholds(Some(3), Some(3), Some(3))),
+        (&later, later.replace_carol(protocol::intent::Order::Staged)),
     ];
     let (mut unreadable, mut refused) = (0, 0);
     for (world, change) in offers {

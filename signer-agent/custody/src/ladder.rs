@@ -30,7 +30,7 @@ pub enum Permission {
 /// Why an offer is not permitted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotPermitted {
-    /// The human saw another offer.
+    /// The human saw another offer; or a rule may not decide here, whatever the change is.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The rule is for another class.
@@ -60,7 +60,10 @@ impl Permitted {
             Permission::Rule(class) if class != verified.class() || class == DifferenceClass::Other => {
                 return Err(NotPermitted::OtherClass);
             }
-            Permission::Rule(_) => None,
+            Permission::Rule(_) => {
+                verified.rule_may_decide()?;
+                None
+            }
         };
         Ok(Self { verified, release })
     }

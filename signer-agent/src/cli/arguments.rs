@@ -1,5 +1,7 @@
 //! What can be said on the command line.
 
+mod change_set;
+
 use std::path::PathBuf;
 
 use canton_topology::{
@@ -7,7 +9,10 @@ use canton_topology::{
     id::{PhysicalSynchronizerId, SynchronizerId},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use protocol::difference::DifferenceClass;
+use protocol::{difference::DifferenceClass, intent::Scope};
+
+pub use self::change_set::ChangeSet;
+use self::change_set::scope;
 
 /// One owner's signer agent.
 #[derive(Parser)]
@@ -57,6 +62,9 @@ pub enum Command {
     /// Wants a change.
     #[command(subcommand, after_help = "Example: signer-agent --data alice propose add-owner PARTY dora --threshold 3")]
     Propose(Propose),
+    /// The steps of a case, and this owner's part in them.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
+    Workflow(Workflow),
     /// Signs what a case offers, after showing it.
     #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
     Approve(Approve),
@@ -100,6 +108,9 @@ pub struct Init {
     /// The file of the token that the participant asks for. Read anew for each call.
     #[arg(long, value_name = "FILE")]
     pub participant_token: Option<PathBuf>,
+    /// The Ledger API of the same participant; needed for hosting parties.
+    #[arg(long)]
+    pub ledger: Option<String>,
     #[command(flatten)]
     pub passphrase: Passphrase,
 }
@@ -180,6 +191,34 @@ pub struct Case {
     pub case: String,
 }
 
+#[derive(Subcommand)]
+pub enum Workflow {
+    /// The checklist: who does what, how far it is, and what to do now.
+    #[command(after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
+    Show(Case),
+    /// Does this owner's part. What a human must confirm is asked for at a terminal, or named with --confirm.
+    #[command(after_help = "Example: signer-agent --data dave workflow run 0198f0c1 --confirm disconnect")]
+    Run(WorkflowRun),
+}
+
+#[derive(Args)]
+pub struct WorkflowRun {
+    #[command(flatten)]
+    pub case: Case,
+    /// A step that is to be done, by its name in `workflow show`. Once for each.
+    #[arg(long, value_name = "STEP")]
+    pub confirm: Vec<String>,
+    /// The node's database is backed up, and this says where.
+    #[arg(long, value_name = "WORDS")]
+    pub backup: Option<String>,
+    /// An archive (DAR) of packages that the node lacks, to be uploaded and vetted. Once for each.
+    #[arg(long = "archive", value_name = "FILE")]
+    pub archives: Vec<PathBuf>,
+    /// The sealed snapshot, where it came by hand.
+    #[arg(long, value_name = "FILE")]
+    pub sealed: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub struct Approve {
     #[command(flatten)]
@@ -251,6 +290,103 @@ pub enum Propose {
         #[command(flatten)]
         why: Why,
     },
+    /// One more host of a party. Looks whether the party was ever used, and picks the way: simple, or with its contracts
+    /// carried over while the new host is disconnected.
+    #[command(after_help = "Example: signer-agent --data alice propose host treasury::1220… --on dave")]
+    Host(ProposeHost),
+    /// Other owners, hosts, keys and thresholds, as one change set; in stages, what takes power away first.
+    #[command(
+        after_help = "Example: signer-agent --data alice propose change treasury::1220… --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora --remove-key carol --add-key dora --accept host-without-contracts"
+    )]
+    Change(ChangeSet),
+    /// An owner in the place of another.
+    #[command(after_help = "Example: signer-agent --data alice propose replace-owner treasury::1220… carol dora")]
+    ReplaceOwner {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner who goes: a name of the book, `me`, or a namespace.
+        old: String,
+        /// The owner who comes: a name of the book, or `me`.
+        new: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// One owner less.
+    #[command(
+        after_help = "Example: signer-agent --data alice propose remove-owner treasury::1220… carol --threshold 2"
+    )]
+    RemoveOwner {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner who goes: a name of the book, `me`, or a namespace.
+        owner: String,
+        /// How many owners must sign from then on; as before where absent.
+        #[arg(long)]
+        threshold: Option<u32>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// One owner under another key, without downtime: its root, then the swap, then the old root's revocation.
+    #[command(
+        after_help = "Example: signer-agent --data bob propose rotate-key treasury::1220… me bob-new --accept delegation-lost"
+    )]
+    RotateKey {
+        /// The party, or its namespace.
+        party: String,
+        /// The owner as it is: a name of the book, `me`, or a namespace.
+        old: String,
+        /// The name in the book of the card with the new key.
+        new: String,
+        /// Leave the old key's root as it is.
+        #[arg(long)]
+        keep_old: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A key that may sign for a namespace, as far as its scope goes.
+    #[command(after_help = "Example: signer-agent --data alice propose delegate alice-office --scope owner")]
+    Delegate {
+        /// Whose namespace key: a name of the book.
+        to: String,
+        /// What it may sign.
+        #[arg(long, value_parser = scope)]
+        scope: Scope,
+        /// The namespace: a name of the book or the namespace itself; the own one where absent.
+        #[arg(long)]
+        namespace: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A key that may sign for a namespace no more, for good. Shows what goes with it.
+    #[command(after_help = "Example: signer-agent --data alice propose revoke alice-office --accept delegation-lost")]
+    Revoke {
+        /// The key: its fingerprint, or a name of the book.
+        key: String,
+        /// The namespace: a name of the book or the namespace itself; the own one where absent.
+        #[arg(long)]
+        namespace: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A host leaves a party by itself; those who stay must be enough to confirm.
+    #[command(after_help = "Example: signer-agent --data carol propose leave-host treasury::1220…")]
+    LeaveHost {
+        /// The party.
+        party: String,
+        /// Whose participant: a name of the book, `me`, or a participant's id.
+        #[arg(long, default_value = "me")]
+        host: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A party's keys move from their own mapping into the party's, and the old mapping goes.
+    #[command(after_help = "Example: signer-agent --data alice propose migrate-keys treasury::1220…")]
+    MigrateKeys {
+        /// The party.
+        party: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Transactions as they are.
     #[command(after_help = "Example: signer-agent --data alice propose raw transaction.hex")]
     Raw {
@@ -260,6 +396,41 @@ pub enum Propose {
         #[command(flatten)]
         why: Why,
     },
+}
+
+#[derive(Args)]
+pub struct ProposeHost {
+    /// The party.
+    pub party: String,
+    /// Whose participant is to host it: a name of the book, or `me`.
+    #[arg(long)]
+    pub on: String,
+    /// Whose participant knows the party's contracts; one in the book that hosts it, where not named.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Whose participant counts the contracts too; another one in the book that hosts it, where not named.
+    #[arg(long)]
+    pub second: Option<String>,
+    /// What the new host may do: submission, confirmation or observation.
+    #[arg(long, default_value = "confirmation")]
+    pub permission: String,
+    /// How many hosts must confirm from then on.
+    #[arg(long)]
+    pub confirmations: Option<u32>,
+    /// An owner who may sign before the new host is disconnected. Once for each; together they can complete nothing.
+    #[arg(long)]
+    pub ahead: Vec<String>,
+    /// A package that the new host must have vetted, by id; of a party that was never used. Once for each.
+    #[arg(long = "package")]
+    pub packages: Vec<String>,
+    /// The party was never used: nothing has to be carried over.
+    #[arg(long, conflicts_with = "replicate")]
+    pub simple: bool,
+    /// The contracts are carried over.
+    #[arg(long)]
+    pub replicate: bool,
+    #[command(flatten)]
+    pub why: Why,
 }
 
 #[derive(Args)]
@@ -284,6 +455,9 @@ pub struct CreateParty {
     /// How many of these keys must sign.
     #[arg(long, default_value_t = 0)]
     pub key_threshold: u32,
+    /// Put the keys into a mapping of their own, as participants before release 3.5 want it.
+    #[arg(long)]
+    pub key_mapping: bool,
     #[command(flatten)]
     pub why: Why,
 }

@@ -7,8 +7,10 @@ mod audit;
 mod book;
 mod inspect;
 mod print;
+mod propose;
 mod setup;
 mod talk;
+mod workflow;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -18,7 +20,7 @@ use self::{
     arguments::{Arguments, Command},
     print::Form,
 };
-use crate::folder::Folder;
+use crate::{control::ControlError, folder::Folder};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,16 @@ pub enum End {
     Done,
     /// 2
     NotYet,
+}
+
+/// What the running agent answered that it does not do.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub struct Failed {
+    /// The stable name of what is wrong.
+    pub name: String,
+    /// What is wrong, and how to fix it.
+    pub reason: String,
 }
 
 /// The whole command line, for those who look at it.
@@ -58,12 +70,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(End::NotYet) => ExitCode::from(2),
         Err(error) => {
             if json {
-                print::line(&serde_json::json!({ "error": format!("{error:#}") }).to_string());
+                print::line(&complaint(&error).to_string());
             } else {
                 eprintln!("signer-agent: {error:#}");
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error as the one object that `--json` prints.
+fn complaint(error: &anyhow::Error) -> serde_json::Value {
+    match (error.downcast_ref::<Failed>(), error.downcast_ref::<ControlError>()) {
+        (Some(Failed { name, reason }), _) => serde_json::json!({ "name": name, "error": reason }),
+        (None, Some(control)) => serde_json::json!({ "name": control.name(), "error": control.to_string() }),
+        (None, None) => serde_json::json!({ "name": "Error", "error": format!("{error:#}") }),
     }
 }
 
@@ -89,6 +110,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<End> {
         Command::Book(command) => book::run(&folder, &command, form),
         Command::Run(run) => setup::run(folder, &run).await,
         Command::Inspect(_) | Command::Audit(_) => Ok(End::Done),
+        Command::Workflow(command) => workflow::run(&folder, &command, form).await,
         Command::Status
         | Command::List
         | Command::Show(_)

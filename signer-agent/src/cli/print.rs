@@ -108,6 +108,21 @@ pub fn differences(show: &Value) {
             line(&format!("    {}", leaf(fact)));
         }
     }
+    let verdict = &show["verdict"];
+    for (name, heading) in [("goes-with-it", "goes with it"), ("consequences", "consequence")] {
+        for text in verdict[name].as_array().into_iter().flatten() {
+            line(&format!("{heading}: {}", leaf(text)));
+        }
+    }
+    if let Some(stage) = show["stage"].as_str() {
+        line(&format!("this is {}", escaped(stage)));
+    }
+    for stage in verdict["later"].as_array().into_iter().flatten() {
+        line("a later stage, not signed yet:");
+        for text in stage.as_array().into_iter().flatten() {
+            line(&format!("    {}", leaf(text)));
+        }
+    }
     for danger in show["verdict"]["dangers"].as_array().into_iter().flatten() {
         line(&format!("DANGER, which the intent accepts: {}", leaf(danger)));
     }

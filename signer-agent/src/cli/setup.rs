@@ -43,6 +43,7 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         certificate: init.participant_certificate.clone(),
         key: init.participant_key.clone(),
         token: init.participant_token.clone(),
+        oauth: None,
     };
     // The agent may be started from anywhere.
     let access = given.beside(&std::env::current_dir()?);
@@ -65,6 +66,9 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         synchronizer: init.synchronizer.clone(),
         participant: init.participant.clone(),
         participant_access: access,
+        ledger: init.ledger.clone(),
+        ledger_access: Access::default(),
+        backup_command: Vec::new(),
     })?;
     let value = json!({
         "owner": card.owner().to_string(),

@@ -3,17 +3,15 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::bail;
-use canton_topology::mapping::Permission;
-use serde_json::Value;
 
 use super::{
-    End,
-    arguments::{Approve, Command, CreateParty, Propose, Why},
-    inspect,
+    End, Failed,
+    arguments::{Approve, Command},
     print::{self, Form},
+    propose,
 };
 use crate::{
-    control::{self, Answer, Request, Wanted},
+    control::{self, Answer, Request},
     folder::Folder,
 };
 
@@ -22,7 +20,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         Command::Status => Request::Status,
         Command::List => Request::List,
         Command::Show(case) => Request::Show { case: case.case.clone() },
-        Command::Propose(propose) => self::propose(propose)?,
+        Command::Propose(wanted) => propose::request(wanted)?,
         Command::Approve(approve) => match self::approve(folder, approve, form).await? {
             Some(request) => request,
             None => return Ok(End::NotYet),
@@ -37,6 +35,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Card
         | Command::Book(_)
         | Command::Run(_)
+        | Command::Workflow(_)
         | Command::Inspect(_)
         | Command::Audit(_) => bail!("this command does not need the running agent"),
     };
@@ -44,7 +43,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
     finish(answer, matches!(command, Command::Show(_)), form)
 }
 
-fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
+pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
     match answer {
         Answer::Done { value } => {
             if is_show && *form == Form::Words {
@@ -61,11 +60,17 @@ fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
             }
             Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } if *form == Form::Json => {
-            print::line(&serde_json::json!({ "name": name, "error": reason }).to_string());
-            bail!("{reason}")
+        Answer::Waits { mut value, reason } => {
+            if *form == Form::Json {
+                value["not-yet"] = reason.into();
+                print::value("", &value, form)?;
+            } else {
+                print::value("not yet", &value, form)?;
+                eprintln!("{reason}");
+            }
+            Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } => bail!("{name}: {reason}"),
+        Answer::Failed { name, reason } => Err(Failed { name, reason }.into()),
     }
 }
 
@@ -82,12 +87,15 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     let shown = control::ask(&folder.socket(), &Request::Show { case: case.clone() }).await?;
     let Answer::Done { value } = shown else { return finish(shown, true, form).map(|_| None) };
     print::differences(&value);
-    if let Some(reason) = value["verdict"]["reason"].as_str() {
-        bail!("{reason}");
+    match value["verdict"]["reason"].as_str() {
+        // What comes first may be there by the time of the answer: the agent looks again.
+        Some(reason) if value["verdict"]["name"] == "NotYet" => print::line(reason),
+        Some(reason) => bail!("{reason}"),
+        None => {}
     }
     let Some(offer) = value["offer"].as_str() else { return Ok(None) };
-    print!("Sign this? Type yes: ");
-    std::io::stdout().flush()?;
+    eprint!("Sign this? Type yes: ");
+    std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     if line.trim() == "yes" {
@@ -95,44 +103,4 @@ async fn approve(folder: &Folder, approve: &Approve, form: &Form) -> anyhow::Res
     }
     print::line("nothing was signed");
     Ok(None)
-}
-
-fn propose(propose: &Propose) -> anyhow::Result<Request> {
-    let (change, why): (Wanted, &Why) = match propose {
-        Propose::CreateParty(create) => (create_party(create)?, &create.why),
-        Propose::AddOwner { party, owner, threshold, why } => {
-            (Wanted::AddOwner { of: party.clone(), owner: owner.clone(), threshold: *threshold }, why)
-        }
-        Propose::ChangeThresholds { party, owners, confirmations, keys, why } => {
-            let of = party.clone();
-            (Wanted::ChangeThresholds { of, owners: *owners, confirmations: *confirmations, keys: *keys }, why)
-        }
-        Propose::Raw { files, why } => {
-            let read = |path| inspect::input::read_any(path).map(hex::encode);
-            (Wanted::Raw { transactions: files.iter().map(read).collect::<anyhow::Result<_>>()? }, why)
-        }
-    };
-    let deadline_s = why.hours.saturating_mul(3600);
-    Ok(Request::Propose { change, reason: why.reason.clone(), deadline_s, accepts: why.accept.clone() })
-}
-
-fn create_party(create: &CreateParty) -> anyhow::Result<Wanted> {
-    let host = |text: &String| -> anyhow::Result<(String, Permission)> {
-        let (name, permission) = text.split_once('=').unwrap_or((text, "confirmation"));
-        let permission = serde_json::from_value(Value::from(permission)).map_err(|_| {
-            anyhow::anyhow!(
-                "--host {text}: {permission:?} is not a permission; use submission, confirmation or observation"
-            )
-        })?;
-        Ok((name.to_owned(), permission))
-    };
-    Ok(Wanted::CreateParty {
-        hint: create.hint.clone(),
-        owners: create.owners.clone(),
-        threshold: create.threshold,
-        hosts: create.hosts.iter().map(host).collect::<anyhow::Result<_>>()?,
-        confirmations: create.confirmations,
-        keys: create.keys.clone(),
-        key_threshold: create.key_threshold,
-    })
 }

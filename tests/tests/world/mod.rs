@@ -2,7 +2,7 @@
 //! somebody delivers it, so that a test decides what happens when.
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use canton_sandbox::genesis::{self, Node, NodeKey};
 use canton_topology::{
@@ -23,14 +23,21 @@ use custody::{
 };
 use ed25519_dalek::SigningKey;
 use protocol::{
+    api::Base64,
     book::{Book, Card, Entry},
     danger::Accepted,
-    intent::{CaseId, Change, CreateParty, Host, Intent},
+    difference::DifferenceClass,
+    intent::{CaseId, Change, CreateParty, Host, Intent, Membership, Order, OwnersChange, PartyChange},
     plan::plan,
-    statement::{Offer, SignStatements, Statement, StatementHash},
+    statement::{Offer, SignStatements, Statement, StatementHash, Withdrawal},
     verify::Me,
 };
-use signer_agent::agent::{Agent, AgentError, Custody};
+use signer_agent::{
+    agent::{Agent, AgentError, Custody},
+    folder::{Folder, Seen},
+    lines::Lines,
+    outgoing::{Outgoing, Settled},
+};
 
 /// Keys in memory: for tests alone.
 struct MemoryKeys(Vec<(SigningKey, SigningPublicKey)>);
@@ -58,6 +65,11 @@ pub struct Owner {
     pub journal: Journal,
     pub card: Card,
     pub inbox: VecDeque<(Statement, u64)>,
+    pub outgoing: Outgoing,
+    rules: Vec<DifferenceClass>,
+    folder: Folder,
+    seen: Lines<Seen>,
+    seen_count: u64,
     backends: Vec<Box<dyn KeyBackend>>,
     identity: SigningKey,
     node: Node,
@@ -150,9 +162,23 @@ impl World {
         };
         let known = SignStatements::identity(&self.coordinator_key);
         let agent = Agent::new(me, Box::new(identity.clone()), known, Book::default(), Vec::new());
-        let journal = Journal::open(&self._folder.path().join(format!("journal{index}"))).unwrap();
+        let folder = Folder::open(&self._folder.path().join(format!("owner{index}"))).unwrap();
+        let journal = Journal::open(&folder.journal()).unwrap();
         let backends: Vec<Box<dyn KeyBackend>> = vec![Box::new(MemoryKeys(keys))];
-        self.owners.push(Owner { agent, journal, card, inbox: VecDeque::new(), backends, identity, node });
+        self.owners.push(Owner {
+            agent,
+            journal,
+            card,
+            inbox: VecDeque::new(),
+            outgoing: folder.outgoing().unwrap().0,
+            rules: Vec::new(),
+            seen: folder.seen().unwrap().0,
+            seen_count: 0,
+            folder,
+            backends,
+            identity,
+            node,
+        });
     }
 
     fn introduce(&mut self) {
@@ -208,9 +234,23 @@ impl World {
 
     /// A statement reaches the coordinator.
     pub fn post(&mut self, statement: Statement) -> Result<(), Refused> {
+        let (hash, signer) = (statement.hash(), statement.signer());
         let (_, effects) = self.coordinator.take(statement, self.at())?;
         self.obey(effects);
+        if let Some(owner) = self.owners.iter_mut().find(|owner| owner.card.identity == signer)
+            && owner.outgoing.waiting().any(|waiting| waiting.hash() == hash)
+        {
+            owner.outgoing.settle(hash, Settled::Taken).unwrap();
+        }
         Ok(())
+    }
+
+    /// What an owner has said and the coordinator does not have reaches it.
+    pub fn post_waiting(&mut self, owner: usize) {
+        let waiting: Vec<Statement> = self.owners[owner].outgoing.waiting().cloned().collect();
+        for statement in waiting {
+            self.post(statement).unwrap();
+        }
     }
 
     /// What a shell does: store, fan out, queue.
@@ -252,8 +292,12 @@ impl World {
 
     /// One waiting statement reaches an owner.
     pub fn deliver(&mut self, owner: usize) -> bool {
-        let Some((statement, position)) = self.owners[owner].inbox.pop_front() else { return false };
-        self.owners[owner].agent.receive(statement, position).unwrap();
+        let owner = &mut self.owners[owner];
+        let Some((statement, position)) = owner.inbox.pop_front() else { return false };
+        owner.seen_count += 1;
+        let bytes = Base64(statement.bytes().to_vec());
+        owner.agent.receive(statement, position).unwrap();
+        owner.seen.append(&Seen { sequence: owner.seen_count, position, statement: bytes }).unwrap();
         true
     }
 
@@ -282,14 +326,64 @@ impl World {
 
     /// An owner says yes to the newest offer that its agent knows.
     pub fn approve(&mut self, owner: usize, case: &CaseId) -> Result<Statement, AgentError> {
+        let offered = self.owners[owner].agent.case(case).and_then(|case| case.offer());
+        let shown = offered.map(|offered| offered.hash).ok_or(AgentError::UnknownCase(*case))?;
+        let statement = self.sign(owner, case, Permit::Human { shown, release: None })?;
+        self.say(owner, &statement);
+        Ok(statement)
+    }
+
+    /// An owner's agent signs, and dies before it has kept what it signed.
+    pub fn sign(&mut self, owner: usize, case: &CaseId, permission: Permit) -> Result<Statement, AgentError> {
         let now = self.at();
         let Owner { agent, journal, backends, node, .. } = &mut self.owners[owner];
-        let offered = agent.case(case).and_then(|case| case.offer());
-        let shown = offered.map(|offered| offered.hash).ok_or(AgentError::UnknownCase(*case))?;
         let key: &NodeKey = &node.namespace_key;
         let mut participant = |signed: &SignedTransaction, _: &SigningPublicKey| Ok(key.sign(&signed.transaction));
         let mut custody = Custody { journal, backends, participant: &mut participant };
-        agent.approve(case, Permit::Human { shown, release: None }, &mut custody, &|| now)
+        agent.approve(case, permission, &mut custody, &|| now)
+    }
+
+    /// An owner's agent keeps what it is about to say.
+    fn say(&mut self, owner: usize, statement: &Statement) {
+        let now = self.at();
+        let owner = &mut self.owners[owner];
+        owner.outgoing.keep(statement, now).unwrap();
+        owner.agent.remember(statement).unwrap();
+    }
+
+    /// An owner says no.
+    pub fn decline(&mut self, owner: usize, case: &CaseId) -> Result<Statement, AgentError> {
+        let statement = self.owners[owner].agent.decline(case, "as a test wants it")?;
+        self.say(owner, &statement);
+        Ok(statement)
+    }
+
+    /// A proposer takes a case back.
+    pub fn withdraw(&mut self, owner: usize, case: &CaseId) -> Result<Statement, AgentError> {
+        let known = self.owners[owner].agent.case(case).ok_or(AgentError::UnknownCase(*case))?;
+        let reason = "as a test wants it".to_owned();
+        let withdrawal = Withdrawal { case: *case, intent: known.intent_hash(), reason };
+        let statement = Statement::sign(&withdrawal, &self.owners[owner].identity);
+        self.say(owner, &statement);
+        Ok(statement)
+    }
+
+    /// An owner's agent starts anew with these rules.
+    pub fn run_with_rules(&mut self, owner: usize, rules: &[DifferenceClass]) {
+        self.owners[owner].rules = rules.to_vec();
+        self.crash_agent(owner);
+        self.show_owner(owner);
+    }
+
+    /// What an owner's rules approve now.
+    pub fn follow_rules(&mut self, owner: usize) -> Vec<Statement> {
+        let permitted = self.owners[owner].agent.permitted_by_rule(self.at());
+        let signed = permitted.iter().map(|(case, permission)| self.sign(owner, case, *permission).unwrap());
+        let signed: Vec<Statement> = signed.collect();
+        for statement in &signed {
+            self.say(owner, statement);
+        }
+        signed
     }
 
     /// The change that founds a party of the first `count` owners.
@@ -308,6 +402,26 @@ impl World {
         })
     }
 
+    /// Another threshold of the namespace of the first `count` owners.
+    pub fn threshold(&self, count: usize, threshold: u32) -> Change {
+        self.membership(Some(OwnersChange { threshold: Some(threshold), ..self.owners_change(count) }), None)
+    }
+
+    /// A change set in stages.
+    pub fn membership(&self, owners: Option<OwnersChange>, party: Option<PartyChange>) -> Change {
+        Change::Membership(Membership { owners, party, order: Order::Staged })
+    }
+
+    /// A change of the namespace of the first `count` owners that names nothing yet.
+    pub fn owners_change(&self, count: usize) -> OwnersChange {
+        OwnersChange { namespace: self.namespace(count), add: Vec::new(), remove: Vec::new(), threshold: None }
+    }
+
+    /// A change of their party that names nothing yet.
+    pub fn party_change(&self, count: usize) -> PartyChange {
+        PartyChange::of(format!("treasury::{}", self.namespace(count)).parse().unwrap())
+    }
+
     /// The namespace of the first `count` owners.
     pub fn namespace(&self, count: usize) -> Namespace {
         let owners: Vec<Namespace> = self.owners[..count].iter().map(|owner| owner.card.owner()).collect();
@@ -316,10 +430,16 @@ impl World {
 
     /// Everything that waits happens, until nothing waits any more and everybody who can has said yes.
     pub fn settle(&mut self, case: &CaseId) {
+        let everybody: Vec<usize> = (0..self.owners.len()).collect();
+        self.settle_by(case, &everybody);
+    }
+
+    /// The same where nobody else can be reached.
+    pub fn settle_by(&mut self, case: &CaseId, owners: &[usize]) {
         for _ in 0..200 {
             self.show_coordinator();
             let mut moved = self.submit();
-            for owner in 0..self.owners.len() {
+            for owner in owners.iter().copied() {
                 self.show_owner(owner);
                 while self.deliver(owner) {
                     moved = true;
@@ -340,29 +460,39 @@ impl World {
 
     /// An agent of that owner that has seen nothing but today's topology.
     pub fn fresh_agent(&self, owner: usize) -> Agent {
-        let Owner { agent, identity, .. } = &self.owners[owner];
+        let Owner { agent, identity, rules, .. } = &self.owners[owner];
         let known = SignStatements::identity(&self.coordinator_key);
         let book = agent.book().clone();
-        let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, Vec::new());
+        let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, rules.clone());
         fresh.topology_changed(self.network.clone());
         fresh
     }
 
-    /// An owner's agent is gone; another process rises from its journal and reads its inbox from the beginning.
+    /// An owner's agent is gone with everything that it had open; another process rises from its folder, as
+    /// `signer_agent::process` does, and reads its inbox on from there.
     pub fn crash_agent(&mut self, owner: usize) {
-        let fresh = self.fresh_agent(owner);
-        let history: VecDeque<(Statement, u64)> = {
-            let mut positions: std::collections::BTreeMap<CaseId, u64> = std::collections::BTreeMap::new();
-            let numbered = self.stored.iter().map(|statement| {
-                let position = positions.entry(statement.case().unwrap()).or_default();
-                *position += 1;
-                (statement.clone(), *position - 1)
-            });
-            numbered.collect()
-        };
-        let owner = &mut self.owners[owner];
-        owner.agent = fresh;
-        owner.inbox = history;
+        let mut agent = self.fresh_agent(owner);
+        let Owner { card, rules, folder, backends, identity, node, .. } = self.owners.remove(owner);
+        let journal = Journal::open(&folder.journal()).unwrap();
+        let (outgoing, said) = folder.outgoing().unwrap();
+        for statement in &said {
+            agent.remember(statement).unwrap();
+        }
+        let (seen, all) = folder.seen().unwrap();
+        let seen_count = all.len() as u64;
+        for one in all {
+            agent.receive(Statement::parse(&one.statement.0).unwrap(), one.position).unwrap();
+        }
+        let mut positions: BTreeMap<CaseId, u64> = BTreeMap::new();
+        let numbered = self.stored.iter().map(|statement| {
+            let position = positions.entry(statement.case().unwrap()).or_default();
+            *position += 1;
+            (statement.clone(), *position - 1)
+        });
+        let inbox = numbered.skip(seen_count as usize).collect();
+        let risen =
+            Owner { agent, journal, card, inbox, outgoing, rules, folder, seen, seen_count, backends, identity, node };
+        self.owners.insert(owner, risen);
     }
 
     /// What an owner makes of these bytes, offered by the coordinator instead of what the intent means.

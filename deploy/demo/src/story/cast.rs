@@ -1,7 +1,11 @@
 //! Who plays: the embedded synchronizer, the real coordinator and the real agents, each a process of its own with a
 //! folder, keys and an identity of its own.
 
+mod ask;
+
 use std::{
+    collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -9,19 +13,22 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use canton_sandbox::network::{Network, Options};
+use protocol::book::Card;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, Command},
-    time::{Instant, sleep},
 };
 
 use super::telling::Telling;
+use crate::{ON_STAGE, signals::Signals};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PASSPHRASE: &str = "a demo's passphrase is no secret";
+/// How long a killed process may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 const OWNERS: [&str; 4] = ["alice", "bob", "carol", "dora"];
 
 /// Everybody.
@@ -32,6 +39,7 @@ pub struct Cast {
     thrown_away: Option<tempfile::TempDir>,
     coordinator: Option<Child>,
     agents: Vec<Child>,
+    cards: BTreeMap<&'static str, Card>,
 }
 
 impl Cast {
@@ -56,7 +64,15 @@ impl Cast {
         let network = Network::start(&Options { participants, ..Options::default() }).await?;
         telling.event("network", &format!("synchronizer {}", network.synchronizer()));
         let program = std::env::current_exe().context("where is this program?")?;
-        let mut cast = Self { network, program, folder, thrown_away, coordinator: None, agents: Vec::new() };
+        let mut cast = Self {
+            network,
+            program,
+            folder,
+            thrown_away,
+            coordinator: None,
+            agents: Vec::new(),
+            cards: BTreeMap::new(),
+        };
         cast.configure_coordinator()?;
         cast.start_coordinator(false, telling).await?;
         cast.owners(telling).await?;
@@ -71,6 +87,18 @@ impl Cast {
     /// How many rows its topology has.
     pub fn rows(&self) -> usize {
         self.network.head().rows().count()
+    }
+
+    /// What an owner has told the others about itself.
+    pub fn card(&self, owner: &str) -> &Card {
+        self.cards.get(owner).expect("every owner made a card before the story began")
+    }
+
+    /// This program in one of its roles; gone when nobody holds it any more.
+    fn play(&self, role: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args([ON_STAGE, role]).kill_on_drop(true);
+        command
     }
 
     fn node(&self, index: usize) -> String {
@@ -100,13 +128,13 @@ impl Cast {
     pub async fn start_coordinator(&mut self, hostile: bool, telling: &mut Telling) -> Result<()> {
         let role = if hostile { "hostile-coordinator" } else { "coordinator" };
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("coordinator.log"))?;
-        let mut child = Command::new(&self.program)
-            .args([role, "serve", "--json", "--config"])
+        let mut child = self
+            .play(role)
+            .args(["serve", "--json", "--config"])
             .arg(self.config())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
-            .kill_on_drop(true)
             .spawn()?;
         let stdout = child.stdout.take().context("no output")?;
         let mut lines = BufReader::new(stdout).lines();
@@ -170,7 +198,9 @@ impl Cast {
                 "0",
             ];
             let made = self.ask_words(owner, &words).await?;
-            cards.push((*owner, super::text(&made, "card")?, super::text(&made, "code")?));
+            let card = super::text(&made, "card")?;
+            self.cards.insert(*owner, Card::parse(&card)?);
+            cards.push((*owner, card, super::text(&made, "code")?));
             let invited = self.coordinator_says(&["invite", owner]).await?;
             let invitation = super::text(&invited, "invitation")?;
             self.ask_words(owner, &["enroll", &invitation, "--passphrase-fd", "0"]).await?;
@@ -195,14 +225,14 @@ impl Cast {
 
     fn start_agent(&self, owner: &str) -> Result<Child> {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join(format!("{owner}.log")))?;
-        let mut child = Command::new(&self.program)
-            .args(["signer-agent", "--data"])
+        let mut child = self
+            .play("signer-agent")
+            .arg("--data")
             .arg(self.folder.join(owner))
             .args(["run", "--passphrase-fd", "0"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
             .spawn()?;
         let mut stdin = child.stdin.take().context("no input")?;
         tokio::spawn(async move {
@@ -212,8 +242,8 @@ impl Cast {
     }
 
     async fn coordinator_says(&self, words: &[&str]) -> Result<Value> {
-        let output = Command::new(&self.program)
-            .arg("coordinator")
+        let output = self
+            .play("coordinator")
             .args(words)
             .args(["--json", "--config"])
             .arg(self.config())
@@ -225,150 +255,63 @@ impl Cast {
         serde_json::from_str(text.trim()).with_context(|| format!("coordinator {words:?} answered {text}"))
     }
 
-    /// One command of an owner, as words without spaces inside.
+    /// Commands to play with while everything runs; `open` is a case that waits for approvals.
+    pub fn commands(&self, party: &str, open: &str) -> Vec<String> {
+        let agent = |owner: &str, words: &str| {
+            format!("{} signer-agent --data {} {words}", self.program.display(), self.folder.join(owner).display())
+        };
+        vec![
+            agent("alice", "list"),
+            agent("alice", &format!("show {open}")),
+            agent("alice", &format!("approve {open}")),
+            agent("bob", &format!("approve {open}")),
+            agent("alice", &format!("propose change-thresholds {party} --confirmations 2")),
+            agent("carol", "book list"),
+            agent("dora", "status"),
+        ]
+    }
+
+    /// Leaves everything running until somebody presses enter, or stops the demo where there is nobody.
     ///
     /// # Errors
-    /// Where it fails.
-    pub async fn ask(&self, owner: &str, words: &str) -> Result<Value> {
-        let words: Vec<&str> = words.split_whitespace().collect();
-        self.ask_words(owner, &words).await
-    }
-
-    /// One command of an owner.
-    ///
-    /// # Errors
-    /// Where it fails.
-    pub async fn ask_words(&self, owner: &str, words: &[&str]) -> Result<Value> {
-        let (is_done, value) = self.command(owner, words).await?;
-        ensure!(is_done, "{owner}: {words:?}: {value}");
-        Ok(value)
-    }
-
-    async fn command(&self, owner: &str, words: &[&str]) -> Result<(bool, Value)> {
-        let mut child = Command::new(&self.program)
-            .args(["signer-agent", "--json", "--data"])
-            .arg(self.folder.join(owner))
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut stdin = child.stdin.take().context("no input")?;
-        // A command that needs no passphrase may be gone before it is written.
-        let _ = stdin.write_all(format!("{PASSPHRASE}\n").as_bytes()).await;
-        drop(stdin);
-        let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
-            .await
-            .with_context(|| format!("{owner}: {words:?} does not end"))??;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let first = text.lines().next().unwrap_or_default();
-        let value = serde_json::from_str(first).with_context(|| {
-            format!("{owner}: {words:?} answered {text:?} {}", String::from_utf8_lossy(&output.stderr))
-        })?;
-        Ok((output.status.success(), value))
-    }
-
-    async fn wait_for(
-        &self,
-        owner: &str,
-        words: &[&str],
-        what: &str,
-        is_there: impl Fn(&Value) -> bool,
-    ) -> Result<Value> {
-        let until = Instant::now() + PATIENCE;
-        let mut last = Value::Null;
-        while Instant::now() < until {
-            if let Ok((true, value)) = self.command(owner, words).await {
-                if is_there(&value) {
-                    return Ok(value);
-                }
-                last = value;
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        bail!("{owner} waits for {what} in vain; the last answer was {last}")
-    }
-
-    /// Waits until a case with an offer has arrived at an owner's agent.
-    ///
-    /// # Errors
-    /// Where it does not.
-    pub async fn arrives(&self, owner: &str, case: &str) -> Result<Value> {
-        self.wait_for(owner, &["show", case], "an offer", |value| value["offer"].is_string()).await
-    }
-
-    /// Looks at a case and approves what was seen.
-    ///
-    /// # Errors
-    /// Where the agent refuses.
-    pub async fn approve(&self, owner: &str, case: &str, telling: &mut Telling) -> Result<()> {
-        self.approve_with(owner, case, &[], telling).await
-    }
-
-    /// Approves with more words.
-    ///
-    /// # Errors
-    /// Where the agent refuses.
-    pub async fn approve_with(&self, owner: &str, case: &str, more: &[&str], telling: &mut Telling) -> Result<()> {
-        let verified = |value: &Value| value["verdict"]["verified"] == true;
-        let shown = self.wait_for(owner, &["show", case], "a verified offer", verified).await?;
-        let offer = super::text(&shown, "offer")?;
-        let words: Vec<&str> = ["approve", case, "--offer", &offer].into_iter().chain(more.iter().copied()).collect();
-        self.ask_words(owner, &words).await?;
-        let signs = &shown["verdict"]["signs"];
-        telling.event("approved", &format!("{owner} approves offer {}, signatures: {signs}", &offer[..12]));
-        Ok(())
-    }
-
-    /// Tries to approve and says how the agent refused.
-    ///
-    /// # Errors
-    /// Where it did not refuse.
-    pub async fn approve_refused(&self, owner: &str, case: &str, more: &[&str]) -> Result<String> {
-        let shown = self.arrives(owner, case).await?;
-        let offer = super::text(&shown, "offer")?;
-        let words: Vec<&str> = ["approve", case, "--offer", &offer].into_iter().chain(more.iter().copied()).collect();
-        let (is_done, value) = self.command(owner, &words).await?;
-        ensure!(!is_done, "{owner}'s agent signed what it should refuse");
-        Ok(format!("{}: {}", super::text(&value, "name")?, super::text(&value, "error")?))
-    }
-
-    /// Waits until everybody's agent derives the same status of a case.
-    ///
-    /// # Errors
-    /// Where it does not come to that.
-    pub async fn until(&self, case: &str, status: &str, telling: &mut Telling) -> Result<Value> {
-        let mut shown = Value::Null;
-        for owner in OWNERS {
-            let is_there = |value: &Value| value["status"] == status;
-            shown = self.wait_for(owner, &["show", case], status, is_there).await?;
-        }
-        telling.event(status, &format!("every agent sees case {} {status}", &case[case.len() - 6..]));
-        Ok(shown)
-    }
-
-    /// Leaves everything running until somebody presses enter.
-    ///
-    /// # Errors
-    /// Where the terminal is gone.
-    pub async fn keep(&self, _: &Telling) -> Result<()> {
-        let program = self.program.display();
-        println!("\nEverything still runs. Try, in another terminal:");
-        for words in ["list", "status", "book list"] {
-            println!("  {program} signer-agent --data {} {words}", self.folder.join("alice").display());
-        }
-        println!("Press enter to stop.");
+    /// Where the standard input is broken.
+    pub async fn keep(&self, signals: &mut Signals, telling: &Telling) -> Result<()> {
+        telling.how_to_stop();
         let mut line = String::new();
-        BufReader::new(tokio::io::stdin()).read_line(&mut line).await?;
+        let mut stdin = BufReader::new(tokio::io::stdin());
+        let is_over = tokio::select! {
+            read = stdin.read_line(&mut line) => read? > 0,
+            _ = signals.next() => true,
+        };
+        if !is_over {
+            signals.next().await;
+        }
         Ok(())
     }
+}
 
-    /// Sends everybody home.
-    pub fn stop(mut self) {
-        for child in self.agents.iter_mut().chain(&mut self.coordinator) {
+/// Everybody goes home, also where the story breaks off: no process and no key is left behind.
+impl Drop for Cast {
+    fn drop(&mut self) {
+        let mut children: Vec<Child> = self.agents.drain(..).chain(self.coordinator.take()).collect();
+        for child in &mut children {
             let _ = child.start_kill();
         }
-        drop(self.thrown_away.take());
+        let until = std::time::Instant::now() + GONE_WITHIN;
+        children.retain_mut(|child| {
+            while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            false
+        });
+        let Some(folder) = self.thrown_away.take() else { return };
+        // A command that was broken off may write its last file while the folder goes.
+        while std::time::Instant::now() < until {
+            match std::fs::remove_dir_all(folder.path()) {
+                Ok(()) => return,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::{io::IsTerminal as _, time::Instant};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
+use crate::print;
+
 /// The voice.
 pub struct Telling {
     json: bool,
@@ -29,7 +31,7 @@ impl Telling {
             self.event("chapter", title);
         } else {
             let style = self.style(Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())));
-            println!("\n{style}{title}{style:#}");
+            print::line(&format!("\n{style}{title}{style:#}"));
         }
     }
 
@@ -38,7 +40,7 @@ impl Telling {
         self.events += 1;
         let ms = self.began.elapsed().as_millis();
         if self.json {
-            println!("{}", json!({ "event": kind, "ms": ms, "text": words }));
+            print::line(&json!({ "event": kind, "ms": ms, "text": words }).to_string());
             return;
         }
         let colour = match kind {
@@ -47,23 +49,40 @@ impl Telling {
             _ => AnsiColor::White,
         };
         let style = self.style(Style::new().fg_color(Some(colour.into())));
-        println!("  {:>6.1}s  {style}{words}{style:#}", ms as f64 / 1_000.0);
+        print::line(&format!("  {:>6.1}s  {style}{words}{style:#}", ms as f64 / 1_000.0));
+    }
+
+    /// Commands to play with, where everything is left running.
+    pub fn commands(&mut self, commands: &[String]) {
+        if self.json {
+            self.events += 1;
+            let ms = self.began.elapsed().as_millis();
+            print::line(&json!({ "event": "kept", "ms": ms, "commands": commands }).to_string());
+            return;
+        }
+        print::line("\nEverything still runs. Try, in another terminal:");
+        for command in commands {
+            print::line(&format!("  {command}"));
+        }
     }
 
     /// The last word.
     pub fn report(&self, rows: usize) {
         let ms = self.began.elapsed().as_millis();
+        let events = self.events;
         if self.json {
-            println!(
-                "{}",
-                json!({ "report": { "events": self.events, "rows": rows, "ms": ms, "seen": "everything" } })
-            );
+            let report = json!({ "events": events, "rows": rows, "ms": ms, "seen": "everything" });
+            print::line(&json!({ "report": report }).to_string());
         } else {
-            println!(
-                "\nEverything was seen: {} events, {rows} topology rows, {:.1} s.",
-                self.events,
-                ms as f64 / 1_000.0
-            );
+            let seconds = ms as f64 / 1_000.0;
+            print::line(&format!("\nEverything was seen: {events} events, {rows} topology rows, {seconds:.1} s."));
+        }
+    }
+
+    /// How to end what was left running. Not an event.
+    pub fn how_to_stop(&self) {
+        if !self.json {
+            print::line("Press enter, or ctrl-c, to stop.");
         }
     }
 }

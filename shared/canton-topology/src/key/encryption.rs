@@ -1,9 +1,13 @@
 //! An encryption key, as far as topology carries it.
 
-use super::normal::{is_p256, is_rsa_2048};
+use super::{
+    KeySpec,
+    rsa::is_rsa_2048,
+    spki::{self, NotAPoint},
+};
 use crate::{
     id::Fingerprint,
-    wire::{DecodeError, DecodeErrorKind, Node, Writer},
+    wire::{DecodeError, DecodeErrorKind, Exception, Node, Writer},
 };
 
 /// An encryption key: carried by an owner-to-key mapping, never used here. Equality is Canton's: the old format DER is
@@ -18,6 +22,16 @@ pub struct EncryptionPublicKey {
     pub scheme: i32,
     /// The key spec, 0 where only the scheme is given.
     pub spec: i32,
+}
+
+/// What an encryption key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EncryptionKeySpec {
+    /// `EC_P256`
+    P256 = 1,
+    /// `RSA_2048`
+    Rsa2048 = 2,
 }
 
 const LEGACY_DER: i32 = 2;
@@ -41,15 +55,30 @@ impl EncryptionPublicKey {
             (0, other) => return Err(node.error(4, DecodeErrorKind::UnrecognizedEnum(other))),
             (other, _) => return Err(node.error(5, DecodeErrorKind::UnrecognizedEnum(other))),
         }
-        let refused = match (key.kept_format(), key.kept_spec()) {
+        match key.fault() {
+            None => Ok(key),
+            Some(kind) => Err(node.error(3, kind)),
+        }
+    }
+
+    fn fault(&self) -> Option<DecodeErrorKind> {
+        let refused = |reason: &str| Some(DecodeErrorKind::Crypto(reason.to_owned()));
+        match (self.kept_format(), self.kept_spec()) {
             (SYMBOLIC, _) => None,
-            (SPKI, EC_P256) => (!is_p256(&key.bytes)).then_some("not the SubjectPublicKeyInfo of a point on P-256"),
-            (SPKI, _) => {
-                (!is_rsa_2048(&key.bytes)).then_some("not the SubjectPublicKeyInfo of an RSA key of 2048 bits")
-            }
-            _ => Some("neither DER nor SubjectPublicKeyInfo, the formats of a public key"),
-        };
-        refused.map_or(Ok(key), |reason| Err(node.error(3, DecodeErrorKind::Crypto(reason.to_owned()))))
+            (SPKI, EC_P256) => match spki::point(&self.bytes, KeySpec::P256) {
+                Ok(_) => None,
+                Err(NotAPoint::NoKey) => refused("not the SubjectPublicKeyInfo of a point on P-256"),
+                Err(NotAPoint::BeyondTheField) => Some(DecodeErrorKind::Thrown(Exception::IllegalArgument)),
+            },
+            (SPKI, _) if is_rsa_2048(&self.bytes) => None,
+            (SPKI, _) => refused("not the SubjectPublicKeyInfo of an RSA key of 2048 bits that can be one"),
+            _ => refused("neither DER nor SubjectPublicKeyInfo, the formats of a public key"),
+        }
+    }
+
+    /// What it is for.
+    pub fn key_spec(&self) -> EncryptionKeySpec {
+        if self.kept_spec() == RSA_2048 { EncryptionKeySpec::Rsa2048 } else { EncryptionKeySpec::P256 }
     }
 
     /// The same key as Canton itself would write it.

@@ -3,9 +3,12 @@
 //! Source: `topology-protocol` 1.6 and 2.4. A key keeps two readings: as it was written (its bytes in the transaction)
 //! and as Canton keeps it (format SPKI, usages normalised). Equality is Canton's: the second.
 
+mod ber;
 mod encryption;
 mod normal;
+mod rsa;
 mod signing;
+mod spki;
 
 use std::{fmt, str::FromStr};
 
@@ -15,13 +18,13 @@ use thiserror::Error;
 use crate::{
     id::Fingerprint,
     wire::{
-        DecodeError, Message, Node,
+        DecodeError, DecodeErrorKind, Exception, Message, Node,
         schema::{Field, Kind, Schema},
     },
 };
 
 pub use self::{
-    encryption::EncryptionPublicKey,
+    encryption::{EncryptionKeySpec, EncryptionPublicKey},
     signing::{KeyAsWritten, SigningPublicKey},
 };
 
@@ -213,6 +216,14 @@ pub enum KeyError {
         /// Why not.
         reason: &'static str,
     },
+    /// The bytes are something else altogether, on which Canton's parser fails without an answer of its own.
+    #[error("no {spec} public key; Canton fails with {exception}", spec = spec.name())]
+    Thrown {
+        /// The spec that was named.
+        spec: KeySpec,
+        /// The class of what is thrown.
+        exception: Exception,
+    },
     /// Canton has no such combination.
     #[error("usage PROOF_OF_OWNERSHIP alone or with NAMESPACE alone is not taken")]
     Usage,
@@ -222,6 +233,18 @@ pub enum KeyError {
     /// The message does not decode.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+}
+
+impl KeyError {
+    /// How Canton calls it where it reads a message.
+    pub(crate) fn decoding_kind(&self) -> DecodeErrorKind {
+        match self {
+            Self::Thrown { exception, .. } => DecodeErrorKind::Thrown(*exception),
+            Self::Bytes { .. } | Self::Usage | Self::NotHex | Self::Decode(_) => {
+                DecodeErrorKind::Crypto(self.to_string())
+            }
+        }
+    }
 }
 
 /// The fingerprint of a key's message; `None` where the message is none, or no key that Canton takes.

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeyAsWritten, KeyError, KeyFormat, KeySpec, KeyUsage};
+use super::{
+    KeyAsWritten, KeyError, KeyFormat, KeySpec, KeyUsage,
+    spki::{self, NotAPoint},
+};
+use crate::wire::Exception;
 
 /// What stands in front of the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
 pub(super) const ED25519_SPKI_PREFIX: [u8; 12] =
@@ -37,22 +41,23 @@ pub(super) fn normalised_bytes(written: &KeyAsWritten, spec: KeySpec) -> Result<
             return Ok((KeyFormat::Spki, [ED25519_SPKI_PREFIX.as_slice(), bytes].concat()));
         }
         (KeySpec::Ed25519, KeyFormat::Spki) => {
-            let Some(raw) = bytes.strip_prefix(ED25519_SPKI_PREFIX.as_slice()) else {
-                return refused("not the SubjectPublicKeyInfo of an Ed25519 key");
+            let Some(raw) = spki::ed25519(bytes) else {
+                return match spki::exception(bytes) {
+                    Some(exception) => Err(KeyError::Thrown { spec, exception }),
+                    None => refused("not the SubjectPublicKeyInfo of an Ed25519 key"),
+                };
             };
-            check_ed25519(raw)?;
-        }
-        (KeySpec::P256, KeyFormat::Spki | KeyFormat::LegacyDer) if !is_p256(bytes) => {
-            return refused("not the SubjectPublicKeyInfo of a point on P-256");
-        }
-        (KeySpec::P384, KeyFormat::Spki | KeyFormat::LegacyDer) if !is_p384(bytes) => {
-            return refused("not the SubjectPublicKeyInfo of a point on P-384");
-        }
-        (KeySpec::Secp256k1, KeyFormat::Spki) if !is_secp256k1(bytes) => {
-            return refused("not the SubjectPublicKeyInfo of a point on secp256k1");
+            check_ed25519(&raw)?;
         }
         (KeySpec::P256 | KeySpec::P384, KeyFormat::Spki | KeyFormat::LegacyDer)
-        | (KeySpec::Secp256k1, KeyFormat::Spki) => {}
+        | (KeySpec::Secp256k1, KeyFormat::Spki) => {
+            spki::point(bytes, spec).map_err(|error| match error {
+                NotAPoint::NoKey => {
+                    KeyError::Bytes { spec, reason: "not the SubjectPublicKeyInfo of a point on this curve" }
+                }
+                NotAPoint::BeyondTheField => KeyError::Thrown { spec, exception: Exception::IllegalArgument },
+            })?;
+        }
         (KeySpec::Ed25519 | KeySpec::Secp256k1, KeyFormat::LegacyDer) => {
             return refused("the legacy format DER is only taken for P-256 and P-384");
         }
@@ -61,43 +66,6 @@ pub(super) fn normalised_bytes(written: &KeyAsWritten, spec: KeySpec) -> Result<
         }
     }
     Ok((KeyFormat::Spki, bytes.clone()))
-}
-
-/// Whether the bytes are the SubjectPublicKeyInfo of a point on P-256.
-pub(super) fn is_p256(spki: &[u8]) -> bool {
-    use p256::pkcs8::DecodePublicKey as _;
-    p256::PublicKey::from_public_key_der(spki).is_ok()
-}
-
-fn is_p384(spki: &[u8]) -> bool {
-    use p384::pkcs8::DecodePublicKey as _;
-    p384::PublicKey::from_public_key_der(spki).is_ok()
-}
-
-fn is_secp256k1(spki: &[u8]) -> bool {
-    use k256::pkcs8::DecodePublicKey as _;
-    k256::PublicKey::from_public_key_der(spki).is_ok()
-}
-
-/// Whether the bytes are the SubjectPublicKeyInfo (RFC 3279, 2.3.1) of an RSA key of 2048 bits with the exponent 65537.
-pub(super) fn is_rsa_2048(spki: &[u8]) -> bool {
-    use p256::pkcs8::{
-        SubjectPublicKeyInfoRef,
-        der::{Decode as _, Reader as _, SliceReader, asn1::UintRef},
-    };
-    const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
-    let Ok(info) = SubjectPublicKeyInfoRef::try_from(spki) else { return false };
-    let Some(key) = info.subject_public_key.as_bytes() else { return false };
-    let numbers = SliceReader::new(key).and_then(|mut reader| {
-        let numbers = reader.sequence(|inner| Ok((UintRef::decode(inner)?, UintRef::decode(inner)?)))?;
-        reader.finish(numbers)
-    });
-    numbers.is_ok_and(|(modulus, exponent)| {
-        info.algorithm.oid.to_string() == RSA_ENCRYPTION
-            && modulus.as_bytes().len() == 256
-            && modulus.as_bytes()[0] & 0x80 != 0
-            && exponent.as_bytes() == [1, 0, 1]
-    })
 }
 
 fn check_ed25519(raw: &[u8]) -> Result<(), KeyError> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::{
     KeyError, KeyFormat, KeySpec, KeyUsage, SIGNING_PUBLIC_KEY,
     normal::{ED25519_SPKI_PREFIX, normalised_bytes, normalised_usage},
+    spki,
 };
 use crate::{
     id::Fingerprint,
@@ -93,7 +94,7 @@ impl SigningPublicKey {
         }
         let written =
             KeyAsWritten { format, bytes: node.bytes(3).to_vec(), scheme: node.int(4), usage, spec: node.int(6) };
-        Self::normalise(written, spec).map_err(|error| node.error(3, DecodeErrorKind::Crypto(error.to_string())))
+        Self::normalise(written, spec).map_err(|error| node.error(3, error.decoding_kind()))
     }
 
     /// Writes Canton's message `crypto.v30.SigningPublicKey`, as it was written before.
@@ -112,11 +113,11 @@ impl SigningPublicKey {
     fn normalise(written: KeyAsWritten, spec: KeySpec) -> Result<Self, KeyError> {
         let usage = normalised_usage(&written.usage)?;
         let (format, bytes) = normalised_bytes(&written, spec)?;
-        let hashed = match (spec, format) {
-            (KeySpec::Ed25519, KeyFormat::Spki) => &bytes[ED25519_SPKI_PREFIX.len()..],
-            _ => bytes.as_slice(),
+        let raw = if format == KeyFormat::Spki { spki::ed25519(&bytes) } else { None };
+        let fingerprint = match (spec, raw) {
+            (KeySpec::Ed25519, Some(raw)) => Fingerprint::of_key_bytes(&raw),
+            _ => Fingerprint::of_key_bytes(&bytes),
         };
-        let fingerprint = Fingerprint::of_key_bytes(hashed);
         Ok(Self(Arc::new(Normal { spec, format, bytes, usage, fingerprint, written })))
     }
 
@@ -143,6 +144,15 @@ impl SigningPublicKey {
     /// The SubjectPublicKeyInfo (DER), where Canton keeps it so; the bytes as they are for a symbolic key.
     pub fn spki(&self) -> &[u8] {
         &self.0.bytes
+    }
+
+    /// The point: the 32 bytes of RFC 8032, or SEC 1's uncompressed form. `None` for a symbolic key.
+    pub(crate) fn point(&self) -> Option<Vec<u8>> {
+        match (self.0.format, self.0.spec) {
+            (KeyFormat::Symbolic, _) => None,
+            (_, KeySpec::Ed25519) => spki::ed25519(&self.0.bytes).map(|raw| raw.to_vec()),
+            (_, spec) => spki::point(&self.0.bytes, spec).ok(),
+        }
     }
 
     /// The usages as Canton keeps them.

@@ -2,16 +2,18 @@
 
 use super::KEYS_MAX;
 use crate::{
-    id::{IdError, Member, MemberKind, Namespace},
+    id::{IdError, Member, MemberKind, Namespace, PARTY_CHARS_MAX},
     key::SigningPublicKey,
     wire::{DecodeError, DecodeErrorKind, Node},
 };
 
-/// How Canton calls a bare fingerprint that does not read.
+/// How Canton calls a bare fingerprint that does not read. It reads it as a party's name before it asks whether it is short
+/// enough for a fingerprint.
 pub(crate) fn id_error_kind(error: &IdError) -> DecodeErrorKind {
     match error {
-        IdError::TooLong { .. } => DecodeErrorKind::Invariant(error.to_string()),
-        IdError::Empty { .. }
+        IdError::TooLong { found, .. } if *found <= PARTY_CHARS_MAX => DecodeErrorKind::Invariant(error.to_string()),
+        IdError::TooLong { .. }
+        | IdError::Empty { .. }
         | IdError::Character { .. }
         | IdError::Delimiter { .. }
         | IdError::NoNamespace { .. }

@@ -1,5 +1,6 @@
 //! Keys as points of their curves, and what verifies under them.
 
+use super::edwards;
 use crate::key::{KeySpec, SigningPublicKey};
 
 /// A key as a point: reading one costs about a tenth of what a verification costs.
@@ -18,23 +19,15 @@ pub enum CurveKey {
 impl CurveKey {
     /// The point of a key; `None` where its bytes are none.
     pub fn of(key: &SigningPublicKey) -> Option<Self> {
+        let point = key.point()?;
         Some(match key.spec() {
             KeySpec::Ed25519 => {
-                let raw: [u8; 32] = key.spki().get(12..)?.try_into().ok()?;
+                let raw: [u8; 32] = point.try_into().ok()?;
                 Self::Ed25519(ed25519_dalek::VerifyingKey::from_bytes(&raw).ok()?)
             }
-            KeySpec::P256 => {
-                use p256::pkcs8::DecodePublicKey as _;
-                Self::P256(p256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?)
-            }
-            KeySpec::P384 => {
-                use p384::pkcs8::DecodePublicKey as _;
-                Self::P384(p384::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?)
-            }
-            KeySpec::Secp256k1 => {
-                use k256::pkcs8::DecodePublicKey as _;
-                Self::Secp256k1(k256::ecdsa::VerifyingKey::from_public_key_der(key.spki()).ok()?)
-            }
+            KeySpec::P256 => Self::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()?),
+            KeySpec::P384 => Self::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()?),
+            KeySpec::Secp256k1 => Self::Secp256k1(k256::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()?),
         })
     }
 
@@ -42,9 +35,7 @@ impl CurveKey {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
         use p256::ecdsa::signature::Verifier as _;
         Some(match self {
-            Self::Ed25519(key) => {
-                key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).is_ok()
-            }
+            Self::Ed25519(key) => edwards::verifies(key, message, signature.try_into().ok()?),
             Self::P256(key) => key.verify(message, &p256::ecdsa::Signature::from_der(signature).ok()?).is_ok(),
             Self::P384(key) => key.verify(message, &p384::ecdsa::Signature::from_der(signature).ok()?).is_ok(),
             Self::Secp256k1(key) => {

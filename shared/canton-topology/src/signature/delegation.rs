@@ -1,8 +1,10 @@
-//! Session keys: a signature may carry its long-term key's word for another key that really signed. Topology takes no
-//! such signature, but Canton reads them before it says so, and a broken one makes a whole broadcast unreadable.
+//! Session keys: a signature may carry its long-term key's word for another key that really signed. Topology takes the
+//! signatures of long-term keys alone, but Canton reads the word before it says so, and a broken one makes a whole broadcast
+//! unreadable. Nobody checks the word itself: where the session key is the long-term key, the signature is as good as without.
 
 use super::{SignatureAlgorithm, SignatureFormat};
 use crate::{
+    id::Fingerprint,
     key::{KEY_SPECS, KeySpec, KeyUsage, SigningPublicKey},
     mapping::TIMES,
     wire::{
@@ -24,8 +26,17 @@ pub(super) static SIGNATURE_DELEGATION: Schema = Schema {
     ],
 };
 
-/// Reads a delegation as far as Canton checks it, and keeps its bytes.
-pub(super) fn check(node: &Node<'_>) -> Result<Vec<u8>, DecodeError> {
+/// A delegation as far as topology looks at it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Delegation {
+    /// The key that signed.
+    pub session_key: Fingerprint,
+    /// The message's bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a delegation as far as Canton checks it.
+pub(super) fn read(node: &Node<'_>) -> Result<Delegation, DecodeError> {
     let spec = match node.int(2) {
         0 => return Err(node.error(2, DecodeErrorKind::FieldNotSet)),
         1 => KeySpec::Ed25519,
@@ -34,8 +45,8 @@ pub(super) fn check(node: &Node<'_>) -> Result<Vec<u8>, DecodeError> {
         4 => KeySpec::Secp256k1,
         other => return Err(node.error(2, DecodeErrorKind::UnrecognizedEnum(other))),
     };
-    SigningPublicKey::from_spki(spec, node.bytes(1), &[KeyUsage::Protocol])
-        .map_err(|error| node.error(1, DecodeErrorKind::Crypto(error.to_string())))?;
+    let session_key = SigningPublicKey::from_spki(spec, node.bytes(1), &[KeyUsage::Protocol])
+        .map_err(|error| node.error(1, error.decoding_kind()))?;
     if !TIMES.contains(&node.number(3)) {
         return Err(node.error(3, DecodeErrorKind::Timestamp("outside the years 1 to 9999".to_owned())));
     }
@@ -45,5 +56,5 @@ pub(super) fn check(node: &Node<'_>) -> Result<Vec<u8>, DecodeError> {
     }
     SignatureFormat::from_node(node, 5)?;
     SignatureAlgorithm::from_node(node, 7)?;
-    Ok(node.encode())
+    Ok(Delegation { session_key: session_key.fingerprint(), bytes: node.encode() })
 }

@@ -5,6 +5,7 @@
 pub(crate) mod batch;
 mod curve;
 mod delegation;
+mod edwards;
 
 use std::{fmt, str::FromStr};
 
@@ -119,8 +120,8 @@ pub struct Signature {
     bytes: Vec<u8>,
     signed_by: Fingerprint,
     algorithm: Option<SignatureAlgorithm>,
-    /// The bytes of a session key's delegation. No topology signature with one is ever taken.
-    delegation: Option<Vec<u8>>,
+    /// The word for a session key, which signed instead.
+    delegation: Option<delegation::Delegation>,
 }
 
 /// Why a signature does not verify.
@@ -183,7 +184,7 @@ impl Signature {
         let signed_by =
             node.text(3).parse().map_err(|error: IdError| node.error(3, crate::mapping::id_error_kind(&error)))?;
         let algorithm = SignatureAlgorithm::from_node(node, 4)?;
-        let delegation = node.child(5).map(|delegation| delegation::check(&delegation)).transpose()?;
+        let delegation = node.child(5).map(|delegation| delegation::read(&delegation)).transpose()?;
         Ok(Self { format, bytes: node.bytes(2).to_vec(), signed_by, algorithm, delegation })
     }
 
@@ -197,7 +198,7 @@ impl Signature {
         writer.text(3, self.signed_by.as_str());
         writer.number(4, self.algorithm.map_or(0, |algorithm| algorithm as i64));
         if let Some(delegation) = &self.delegation {
-            writer.bytes(5, delegation);
+            writer.bytes(5, &delegation.bytes);
         }
         writer.finish()
     }
@@ -228,9 +229,9 @@ impl Signature {
         }
     }
 
-    /// Whether a session key made it on another key's behalf.
+    /// Whether a session key made it on the signer's behalf. A word of a key for itself changes nothing.
     pub fn is_delegated(&self) -> bool {
-        self.delegation.is_some()
+        self.delegation.as_ref().is_some_and(|delegation| delegation.session_key != self.signed_by)
     }
 
     /// Whether it is `key`'s signature over `message`.

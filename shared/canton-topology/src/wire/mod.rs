@@ -154,6 +154,9 @@ pub enum DecodeErrorKind {
     /// A key or signature does not decode.
     #[error("{0}")]
     Crypto(String),
+    /// Something on which Canton's parser fails without an answer of its own.
+    #[error("Canton's parser fails on it with {0}")]
+    Thrown(Exception),
     /// Anything else that Canton refuses.
     #[error("{0}")]
     Other(String),
@@ -173,7 +176,35 @@ impl DecodeErrorKind {
             Self::Timestamp(_) => "TimestampConversionError",
             Self::Duration(_) => "DurationConversionError",
             Self::Crypto(_) => "CryptoDeserializationError",
+            Self::Thrown(exception) => exception.canton_name(),
             Self::Other(_) => "OtherError",
         }
+    }
+}
+
+/// A class of exceptions that Canton's parser lets out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exception {
+    /// Of a point that does not fit into the field of the curve that was named.
+    IllegalArgument,
+    /// Of bytes that are ASN.1 and no sequence.
+    IllegalState,
+    /// Of no bytes at all.
+    NullPointer,
+}
+
+impl Exception {
+    fn canton_name(self) -> &'static str {
+        match self {
+            Self::IllegalArgument => "thrown:IllegalArgumentException",
+            Self::IllegalState => "thrown:IllegalStateException",
+            Self::NullPointer => "thrown:NullPointerException",
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.canton_name().trim_start_matches("thrown:"))
     }
 }

@@ -2,13 +2,16 @@
 
 use canton_topology::{hash::TransactionHash, id::Namespace, transaction::Transaction};
 
-use super::{Appended, Case, CaseError, Offered};
+use super::{Appended, Case, CaseError, Offered, Said};
 use crate::{
     directory::Directory,
     intent::Intent,
     limits,
     registry::Kind,
-    statement::{Approval, Contribution, Decline, Offer, Outcome, OutcomeResult, Statement, StatementHash, Withdrawal},
+    statement::{
+        Approval, Attestation, Backup, Claim, Contribution, Decline, Offer, Outcome, OutcomeResult, Question,
+        Statement, StatementHash, Withdrawal,
+    },
 };
 
 impl Case {
@@ -39,6 +42,8 @@ impl Case {
             Kind::Decline => self.append_decline(&statement, owner)?,
             Kind::Withdrawal => self.append_withdrawal(&statement)?,
             Kind::Outcome => self.append_outcome(&statement, directory)?,
+            Kind::Attestation => self.append_attestation(&statement, owner)?,
+            Kind::Question => self.append_question(&statement, owner)?,
         }
         if let Some(owner) = owner {
             *self.said.entry(owner.clone()).or_default() += 1;
@@ -138,10 +143,7 @@ impl Case {
         if self.intent_statement().signer() != statement.signer() {
             return Err(speaker(statement, "only the identity key that signed the intent withdraws it"));
         }
-        if withdrawal.intent != self.intent_hash() {
-            let reason = format!("{}; this case's is {}", withdrawal.intent, self.intent_hash());
-            return Err(CaseError::Field { kind: Kind::Withdrawal, field: "intent", reason });
-        }
+        self.this_intent(Kind::Withdrawal, withdrawal.intent)?;
         check_reason(Kind::Withdrawal, &withdrawal.reason)?;
         self.withdrawal.get_or_insert(withdrawal);
         Ok(())
@@ -158,6 +160,35 @@ impl Case {
         }
         self.outcomes.push(outcome);
         Ok(())
+    }
+
+    fn append_attestation(&mut self, statement: &Statement, owner: Option<&Namespace>) -> Result<(), CaseError> {
+        let attestation: Attestation = statement.open()?;
+        named_owner(statement, owner, &attestation.owner)?;
+        self.this_intent(Kind::Attestation, attestation.intent)?;
+        check_claim(&attestation.claim)?;
+        self.attestations.push(Said {
+            signer: statement.signer(),
+            position: self.statements().len(),
+            body: attestation,
+        });
+        Ok(())
+    }
+
+    fn append_question(&mut self, statement: &Statement, owner: Option<&Namespace>) -> Result<(), CaseError> {
+        let question: Question = statement.open()?;
+        named_owner(statement, owner, &question.owner)?;
+        self.this_intent(Kind::Question, question.intent)?;
+        self.questions.push(Said { signer: statement.signer(), position: self.statements().len(), body: question });
+        Ok(())
+    }
+
+    fn this_intent(&self, kind: Kind, intent: StatementHash) -> Result<(), CaseError> {
+        if intent == self.intent_hash() {
+            return Ok(());
+        }
+        let reason = format!("{intent}; this case's is {}", self.intent_hash());
+        Err(CaseError::Field { kind, field: "intent", reason })
     }
 
     fn offered_by(&self, offer: StatementHash, kind: Kind) -> Result<&Offered, CaseError> {
@@ -195,6 +226,29 @@ fn named_owner<'a>(
 
 pub(super) fn speaker(statement: &Statement, why: &'static str) -> CaseError {
     CaseError::Speaker { kind: statement.kind(), signer: statement.signer().to_string(), why }
+}
+
+/// What a claim may carry at most.
+fn check_claim(claim: &Claim) -> Result<(), CaseError> {
+    match claim {
+        Claim::BackedUp(Backup::Human(words)) => check_reason(Kind::Attestation, words),
+        Claim::Surveyed { packages, .. } if packages.len() > limits::PACKAGES_MAX => {
+            let reason = format!("{} packages; at most {} are taken", packages.len(), limits::PACKAGES_MAX);
+            Err(CaseError::Field { kind: Kind::Attestation, field: "packages", reason })
+        }
+        Claim::Unused { .. }
+        | Claim::Surveyed { .. }
+        | Claim::Prepared { .. }
+        | Claim::Disconnected { .. }
+        | Claim::Exported(_)
+        | Claim::Counted(_)
+        | Claim::PruningRestored
+        | Claim::BackedUp(Backup::Command)
+        | Claim::Imported { .. }
+        | Claim::Reconnected
+        | Claim::SeenHosted
+        | Claim::PutBack => Ok(()),
+    }
 }
 
 fn check_reason(kind: Kind, reason: &str) -> Result<(), CaseError> {

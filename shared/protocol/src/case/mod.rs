@@ -17,8 +17,11 @@ use self::{
 };
 use crate::{
     directory::Directory,
+    identity::IdentityPublicKey,
     intent::{CaseId, Intent},
-    statement::{Approval, Checkpoint, Decline, Offer, Outcome, Statement, StatementHash, Withdrawal},
+    statement::{
+        Approval, Attestation, Checkpoint, Decline, Offer, Outcome, Question, Statement, StatementHash, Withdrawal,
+    },
 };
 
 /// Whether a statement was new to a case.
@@ -41,6 +44,17 @@ pub struct Offered {
     pub transactions: Vec<Transaction>,
 }
 
+/// A body, and the identity key that signed it: whose key that is, each reader looks up in its own book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said<T> {
+    /// The identity key.
+    pub signer: IdentityPublicKey,
+    /// The statement's place in the case, counted from 0.
+    pub position: usize,
+    /// What was said.
+    pub body: T,
+}
+
 /// A case. Equal statements make equal cases, wherever they are folded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
@@ -51,6 +65,8 @@ pub struct Case {
     declines: Vec<Decline>,
     withdrawal: Option<Withdrawal>,
     outcomes: Vec<Outcome>,
+    attestations: Vec<Said<Attestation>>,
+    questions: Vec<Said<Question>>,
     received: Received,
     said: BTreeMap<Namespace, usize>,
 }
@@ -77,6 +93,8 @@ impl Case {
             declines: Vec::new(),
             withdrawal: None,
             outcomes: Vec::new(),
+            attestations: Vec::new(),
+            questions: Vec::new(),
             received: Received::default(),
         })
     }
@@ -149,6 +167,16 @@ impl Case {
     /// What the coordinator reported.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
+    }
+
+    /// What owners vouched for, oldest first.
+    pub fn attestations(&self) -> &[Said<Attestation>] {
+        &self.attestations
+    }
+
+    /// What owners asked, oldest first.
+    pub fn questions(&self) -> &[Said<Question>] {
+        &self.questions
     }
 
     /// Every signature that was received for a transaction, verified or not.

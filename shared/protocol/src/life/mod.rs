@@ -21,14 +21,15 @@ use crate::{
     case::{Case, Offered},
     merge::{self, Completeness, Merged, Missing},
     registry::Kind,
-    statement::{Outcome, OutcomeResult},
+    stage::{self, Next, Stage},
+    statement::{Outcome, OutcomeResult, StatementHash},
 };
 
 /// Where a case stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum Status {
-    /// There is no offer yet, or no topology to judge by.
+    /// There is no offer yet, none of the next stage, or no topology to judge by.
     Waiting,
     /// Signatures are missing.
     Collecting,
@@ -36,7 +37,7 @@ pub enum Status {
     Ready,
     /// Handed to a participant; not yet seen effective.
     Submitted,
-    /// Every transaction was seen effective.
+    /// Every transaction, of every stage, was seen effective.
     Effective {
         /// Since when the last one is.
         at: Timestamp,
@@ -112,6 +113,8 @@ pub struct Standing {
     pub live: Vec<Live>,
     /// How it had ended before it became effective all the same: an alarm. Signatures outlive what we say.
     pub effective_after: Option<Status>,
+    /// The stage that it is at, where its intent is carried out in stages.
+    pub stage: Option<Stage>,
 }
 
 impl Standing {
@@ -126,18 +129,23 @@ pub fn standing(case: &Case, state: Option<&State>, verifier: &mut Verifier, now
     let Some((offered, state)) = case.offer().zip(state) else {
         let status = ended_by_words(case, now).unwrap_or(Status::Waiting);
         let (merged, live) = (Vec::new(), Vec::new());
-        return Standing { status, merged, complete: None, obstacle: None, live, effective_after: None };
+        let stage = state.and_then(|state| stage::stage(case, state));
+        return Standing { status, merged, complete: None, obstacle: None, live, effective_after: None, stage };
     };
     let merged = merge::merge(case, offered, state, verifier);
-    let (complete, obstacle) = match merge::completeness(&merged, state, verifier, now) {
+    let (complete, mut obstacle) = match merge::completeness(&merged, state, verifier, now) {
         Completeness::Complete(transactions) => (Some(transactions), None),
         Completeness::Incomplete => (None, None),
         Completeness::Refused(rejection) => (None, Some(format!("{}: {rejection}", rejection.name()))),
     };
     let live = live(case, state, verifier);
-    let status = Scene { case, offered, state, now, merged: &merged }.status(complete.is_some());
+    let next = stage::effective_at(offered, state).map(|at| (at, stage::next(case, state, at)));
+    if let Some((_, Next::Blocked(error))) = &next {
+        obstacle = Some(format!("the next stage: {error}"));
+    }
+    let status = Scene { case, offered, state, now, merged: &merged }.status(complete.is_some(), next);
     let effective_after = match &status {
-        Status::Effective { at } => ended_before(case, *at),
+        Status::Effective { at } => ended_before(case, offered.hash, *at),
         Status::Waiting
         | Status::Collecting
         | Status::Ready
@@ -149,7 +157,7 @@ pub fn standing(case: &Case, state: Option<&State>, verifier: &mut Verifier, now
         | Status::Expired
         | Status::Voided => None,
     };
-    Standing { status, merged, complete, obstacle, live, effective_after }
+    Standing { status, merged, complete, obstacle, live, effective_after, stage: stage::stage(case, state) }
 }
 
 fn ended_by_words(case: &Case, now: Timestamp) -> Option<Status> {
@@ -161,12 +169,13 @@ fn ended_by_words(case: &Case, now: Timestamp) -> Option<Status> {
 
 /// How the case had ended by words before it became effective. A withdrawal behind the news of it came too late to be
 /// one.
-fn ended_before(case: &Case, at: Timestamp) -> Option<Status> {
+fn ended_before(case: &Case, offer: StatementHash, at: Timestamp) -> Option<Status> {
     let news = case.statements().iter().find_map(|statement| match statement.kind() {
         Kind::Withdrawal => Some(Status::Withdrawn),
         Kind::Outcome => {
             let outcome: Outcome = statement.open().ok()?;
-            matches!(outcome.result, OutcomeResult::Effective { .. }).then_some(Status::Effective { at })
+            let is_news = outcome.offer == offer && matches!(outcome.result, OutcomeResult::Effective { .. });
+            is_news.then_some(Status::Effective { at })
         }
         Kind::Identity
         | Kind::Intent
@@ -174,7 +183,9 @@ fn ended_before(case: &Case, at: Timestamp) -> Option<Status> {
         | Kind::Approval
         | Kind::Contribution
         | Kind::Decline
-        | Kind::Card => None,
+        | Kind::Card
+        | Kind::Attestation
+        | Kind::Question => None,
     });
     match news {
         Some(Status::Withdrawn) => Some(Status::Withdrawn),
@@ -192,10 +203,13 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn status(&self, is_complete: bool) -> Status {
-        let since = self.offered.transactions.iter().map(|one| self.state.effective_since(&one.hash()));
-        if let Some(at) = since.collect::<Option<Vec<Timestamp>>>().and_then(|times| times.into_iter().max()) {
-            return Status::Effective { at };
+    fn status(&self, is_complete: bool, next: Option<(Timestamp, Next)>) -> Status {
+        match next {
+            Some((at, Next::Nothing)) => return Status::Effective { at },
+            Some((_, Next::Stage | Next::Blocked(_))) => {
+                return ended_by_words(self.case, self.now).unwrap_or(Status::Waiting);
+            }
+            None => {}
         }
         let ended = ended_by_words(self.case, self.now);
         if let Some(by) = self.offered.transactions.iter().find_map(|one| winner(self.state, one)) {

@@ -5,6 +5,7 @@
 //! such a statement is decided by the case that it belongs to.
 
 mod approval;
+mod attestation;
 mod case_end;
 mod offer;
 
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use self::{
     approval::{Approval, Checkpoint, Contribution, EncodedSignature},
+    attestation::{Attestation, Backup, Claim, Question, Snapshot},
     case_end::{Decline, Outcome, Result as OutcomeResult, Withdrawal},
     offer::{BaseRow, Offer},
 };
@@ -197,6 +199,8 @@ impl Statement {
             Kind::Decline => self.open::<Decline>()?.case(),
             Kind::Withdrawal => self.open::<Withdrawal>()?.case(),
             Kind::Outcome => self.open::<Outcome>()?.case(),
+            Kind::Attestation => self.open::<Attestation>()?.case(),
+            Kind::Question => self.open::<Question>()?.case(),
             found @ (Kind::Identity | Kind::Card) => {
                 return Err(StatementError::WrongKind { expected: Kind::Intent, found });
             }

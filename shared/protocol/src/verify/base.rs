@@ -7,13 +7,26 @@ use canton_topology::{
     transaction::{Serial, Transaction},
 };
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::Stop;
-use crate::{case::Offered, plan, refusal::Refusal, statement::BaseRow};
+use crate::{case::Offered, hosting::gate::Pending, plan, refusal::Refusal, statement::BaseRow};
+
+/// Why an offer that may be right cannot be signed yet.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// The agent's participant lags behind the offer's base.
+    #[error("transaction {index} builds on serial {expected}, this agent's participant shows {seen}", index = .0.index, expected = .0.expected, seen = .0.seen)]
+    Base(Behind),
+    /// A step of a hosting comes first.
+    #[error("step {step} comes first, and is {by}'s: {detail}", step = .0.step, by = .0.by, detail = .0.detail)]
+    Hosting(Pending),
+}
 
 /// The agent's participant lags behind the offer's base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wait {
+pub struct Behind {
     /// Which transaction of the offer.
     pub index: usize,
     /// The active serial that the offer builds on.
@@ -32,7 +45,7 @@ pub(super) fn check(offered: &Offered, state: &State) -> Result<(), Stop> {
         match compare(claimed.active, seen.active) {
             Base::Same => {}
             Base::Ahead(expected, seen) => {
-                wait.get_or_insert(Wait { index, expected, seen });
+                wait.get_or_insert(Wait::Base(Behind { index, expected, seen }));
             }
             Base::Gone => {
                 let (claimed, seen) = (words(claimed.active), words(seen.active));

@@ -4,10 +4,12 @@
 
 mod base;
 pub mod frame;
+mod hosting;
 mod introductions;
 mod keys;
 mod origin;
 mod replan;
+mod rule;
 
 use std::collections::BTreeSet;
 
@@ -21,14 +23,20 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{base::Wait, origin::still_wanted};
+pub use self::{
+    base::{Behind, Wait},
+    origin::still_wanted,
+};
 use crate::{
     book::Book,
+    cascade::{Cascade, cascade},
     case::{Case, Offered},
-    danger::{Danger, dangers},
+    consequence::{Consequence, consequences},
+    danger::{Danger, dangers_of_change, dangers_of_plan},
     difference::{Difference, DifferenceClass, differences},
-    intent::{CaseId, Change, Intent},
-    plan::{self, Planner},
+    identity::IdentityPublicKey,
+    intent::{CaseId, Change, Intent, Seat},
+    plan::{self, Plan, Planner},
     refusal::Refusal,
     statement::{BaseRow, StatementHash},
 };
@@ -39,7 +47,7 @@ pub struct Me {
     /// The owner.
     pub owner: Namespace,
     /// The owner's identity key.
-    pub identity: crate::identity::IdentityPublicKey,
+    pub identity: IdentityPublicKey,
     /// The keys that the agent holds itself.
     pub keys: Vec<SigningPublicKey>,
     /// The owner's participant and the namespace key that it holds.
@@ -63,6 +71,23 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Whether the owner has frozen the agent.
     pub frozen: bool,
+}
+
+impl Context<'_> {
+    /// Whether an identity key speaks for an owner, by the reader's own knowledge alone.
+    pub fn speaks(&self, signer: &IdentityPublicKey, owner: &Namespace) -> bool {
+        let is_me = *signer == self.me.identity && *owner == self.me.owner;
+        is_me || self.book.by_identity(signer).is_some_and(|entry| entry.card.owner() == *owner)
+    }
+
+    /// Whether an owner has a participant, by the reader's own knowledge alone.
+    pub fn holds(&self, seat: &Seat) -> bool {
+        if seat.owner == self.me.owner {
+            return self.me.host.as_ref().is_some_and(|(host, _)| *host == seat.participant);
+        }
+        let entry = self.book.by_namespace(&seat.owner);
+        entry.is_some_and(|entry| entry.card.host.as_ref() == Some(&seat.participant))
+    }
 }
 
 /// What comes out.
@@ -111,7 +136,11 @@ pub struct Verified {
     offered: Offered,
     requests: Vec<SignRequest>,
     differences: Vec<Difference>,
+    later: Vec<Vec<Difference>>,
     dangers: Vec<Danger>,
+    rule: Result<(), Refusal>,
+    cascade: Cascade,
+    consequences: Vec<Consequence>,
 }
 
 impl Verified {
@@ -160,23 +189,56 @@ impl Verified {
         &self.differences
     }
 
-    /// What people have come to regret.
+    /// What the later stages would change, were nothing else to change in between.
+    pub fn later(&self) -> &[Vec<Difference>] {
+        &self.later
+    }
+
+    /// What people have come to regret, in this stage or in a later one.
     pub fn dangers(&self) -> &[Danger] {
         &self.dangers
     }
 
-    /// The class of the change, for rules. What came as raw bytes or has a danger is for humans alone.
+    /// Whether a rule may decide at all: not where the owner has said no, and not where the case is over. A human who
+    /// looks again may still sign.
+    ///
+    /// # Errors
+    /// [`Refusal::DeclinedHere`], [`Refusal::Ended`].
+    pub fn rule_may_decide(&self) -> Result<(), Refusal> {
+        self.rule.clone()
+    }
+
+    /// What goes with what is taken away.
+    pub fn cascade(&self) -> &Cascade {
+        &self.cascade
+    }
+
+    /// What follows for the owner who verified it.
+    pub fn consequences(&self) -> &[Consequence] {
+        &self.consequences
+    }
+
+    /// The class of the change, for rules. What came as raw bytes, has a danger, is one of several stages, or names anybody
+    /// who comes or goes is for humans alone.
     pub fn class(&self) -> DifferenceClass {
-        match self.intent.change {
-            Change::Raw(_) => DifferenceClass::Other,
-            Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_)
-                if !self.dangers.is_empty() =>
-            {
-                DifferenceClass::Other
-            }
-            Change::CreateParty(_) | Change::AddOwner(_) | Change::ChangeThresholds(_) | Change::Void(_) => {
+        if !self.dangers.is_empty() || !self.later.is_empty() {
+            return DifferenceClass::Other;
+        }
+        match &self.intent.change {
+            Change::Membership(membership) if membership.is_thresholds_alone() => {
                 DifferenceClass::of(&self.differences)
             }
+            Change::Void(_) => DifferenceClass::of(&self.differences),
+            Change::CreateParty(_)
+            | Change::CreatePartyWithKeyMapping(_)
+            | Change::Membership(_)
+            | Change::Delegate(_)
+            | Change::Revoke(_)
+            | Change::RotateOwnerKey(_)
+            | Change::LeaveHost(_)
+            | Change::MigrateKeys(_)
+            | Change::HostParty(_)
+            | Change::Raw(_) => DifferenceClass::Other,
         }
     }
 }
@@ -214,11 +276,14 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     everything_is_shown(transactions)?;
     let state = &as_offered(offered, context.state);
     base::check(offered, state)?;
-    replan::check(case.intent(), transactions, state, planner)?;
+    let plan = replan::check(case.intent(), transactions, state, planner)?;
     frame::check(case.intent(), transactions, state)?;
     introductions::check(transactions, state, context)?;
     let accepts = &case.intent().accepts;
-    let mut dangers = dangers(transactions, state, context.live);
+    // What is offered is what was planned; so the plan's later stages are those of the offer.
+    let plan = Plan { transactions: transactions.clone(), ..plan };
+    let mut dangers = dangers_of_plan(&plan, state, context.live);
+    dangers.extend(dangers_of_change(&case.intent().change));
     let keys::Requests { requests, delegates } = keys::requests(transactions, state, context, accepts);
     dangers.extend(delegates);
     if let Some(danger) = dangers.iter().find(|danger| !accepts.contains(&danger.accepted_as())) {
@@ -227,13 +292,30 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     if requests.is_empty() {
         return Err(Refusal::NothingToSign.into());
     }
+    let requests = hosting::check(case, context, state, requests)?;
     Ok(Verified {
         intent: case.intent().clone(),
         requests,
         differences: differences(transactions, state),
+        later: later_differences(&plan, state),
         dangers,
+        rule: rule::may_decide(case, context),
+        cascade: cascade(transactions, state, context.live),
+        consequences: consequences(transactions, state, context.me),
         offered: offered.clone(),
     })
+}
+
+fn later_differences(plan: &Plan, state: &State) -> Vec<Vec<Difference>> {
+    let mut scratch = state.clone();
+    let mut former = &plan.transactions;
+    let mut all = Vec::new();
+    for stage in &plan.later {
+        former.iter().for_each(|transaction| scratch.assume(transaction));
+        all.push(differences(stage, &scratch));
+        former = stage;
+    }
+    all
 }
 
 /// Where a part of the offer is effective already, all of it is judged as it was when nothing of it was. What the offer

@@ -35,9 +35,7 @@ pub fn still_wanted(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
 /// The coordinator vouches for nobody: only the own book says whose identity key this is.
 pub(super) fn proposer(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {
     let (intent, signer) = (case.intent(), case.intent_statement().signer());
-    let is_me = signer == context.me.identity && intent.proposer == context.me.owner;
-    let is_known = context.book.by_identity(&signer).is_some_and(|entry| entry.card.owner() == intent.proposer);
-    if is_me || is_known {
+    if context.speaks(&signer, &intent.proposer) {
         return Ok(());
     }
     Err(Refusal::UnknownProposer { proposer: intent.proposer.clone(), identity: signer.to_string() })

@@ -1,16 +1,41 @@
 //! The intent planned again on this agent's own topology, and compared with the offer field by field, as it is shown.
 
-use canton_topology::{show, state::State, transaction::Transaction};
+use canton_topology::{judge::next_serial, show, state::State, transaction::Transaction};
 
-use crate::{intent::Intent, plan::Planner, refusal::Refusal};
+use super::{Behind, Stop, Wait};
+use crate::{
+    intent::Intent,
+    plan::{Plan, Planner},
+    refusal::Refusal,
+};
 
-pub(super) fn check(intent: &Intent, offered: &[Transaction], state: &State, planner: Planner) -> Result<(), Refusal> {
+/// The plan, where the offer is what it means.
+pub(super) fn check(intent: &Intent, offered: &[Transaction], state: &State, planner: Planner) -> Result<Plan, Stop> {
     let planned = planner(intent, state).map_err(Refusal::Unplannable)?;
-    for (index, (found, expected)) in offered.iter().zip(&planned.transactions).enumerate() {
+    match same(offered, &planned.transactions) {
+        Ok(()) => Ok(planned),
+        Err(refusal) => match is_ahead(offered, &planned, state) {
+            Some(wait) => Err(Stop::NotYet(wait)),
+            None => Err(refusal.into()),
+        },
+    }
+}
+
+/// An offer of a later stage than the one that this agent's topology lacks still: its participant lags behind.
+fn is_ahead(offered: &[Transaction], planned: &Plan, state: &State) -> Option<Wait> {
+    let first = planned.transactions.first()?;
+    let is_later = planned.later.iter().any(|stage| same(offered, stage).is_ok());
+    let active = state.active(&first.unique_key()).map_or(0, |row| row.serial().get());
+    let expected = next_serial(state, &first.unique_key()).map_or(0, |serial| serial.get());
+    is_later.then_some(Wait::Base(Behind { index: 0, expected, seen: active }))
+}
+
+fn same(offered: &[Transaction], planned: &[Transaction]) -> Result<(), Refusal> {
+    for (index, (found, expected)) in offered.iter().zip(planned).enumerate() {
         compare(index, found, expected)?;
     }
-    if planned.transactions.len() != offered.len() {
-        return Err(Refusal::PlanLength { expected: planned.transactions.len(), found: offered.len() });
+    if planned.len() != offered.len() {
+        return Err(Refusal::PlanLength { expected: planned.len(), found: offered.len() });
     }
     Ok(())
 }

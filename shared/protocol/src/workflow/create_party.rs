@@ -8,8 +8,8 @@ use canton_topology::{
     id::{Namespace, ParticipantId, PartyId, UniqueIdentifier, decentralized_namespace},
     key::{KeyUsage, SigningPublicKey},
     mapping::{
-        DecentralizedNamespaceDefinition, HostingParticipant, Mapping, PartyToParticipant, Permission,
-        SigningKeysWithThreshold, definition_key,
+        DecentralizedNamespaceDefinition, HostingParticipant, Mapping, PartyToKeyMapping, PartyToParticipant,
+        Permission, SigningKeysWithThreshold, definition_key,
     },
     state::State,
     transaction::Transaction,
@@ -21,11 +21,35 @@ use crate::{
     plan::{PlanError, id_error, in_range, next, root_of},
 };
 
-/// Plans it.
+/// Plans it, with the keys in the party's mapping.
 ///
 /// # Errors
 /// Names the field of the intent and the fix.
 pub fn plan(change: &CreateParty, state: &State) -> Result<Vec<Transaction>, PlanError> {
+    let (mut transactions, namespace) = foundation(change, state)?;
+    transactions.push(next(state, Mapping::PartyToParticipant(mapping(change, namespace)?))?);
+    Ok(transactions)
+}
+
+/// Plans it, with the keys in a mapping of their own behind the party's.
+///
+/// # Errors
+/// Names the field of the intent and the fix.
+pub fn plan_with_key_mapping(change: &CreateParty, state: &State) -> Result<Vec<Transaction>, PlanError> {
+    in_range("signing_keys", change.signing_keys.len() as u64, 1, limits::SIGNING_KEYS_MAX as u64, "")?;
+    let (mut transactions, namespace) = foundation(change, state)?;
+    let mut hosting = mapping(change, namespace)?;
+    let keys = hosting.signing_keys.take();
+    let party = hosting.party.clone();
+    transactions.push(next(state, Mapping::PartyToParticipant(hosting))?);
+    if let Some(SigningKeysWithThreshold { keys, threshold }) = keys {
+        transactions.push(next(state, Mapping::PartyToKeyMapping(PartyToKeyMapping { party, threshold, keys }))?);
+    }
+    Ok(transactions)
+}
+
+/// The roots and the definition, and the namespace that they found.
+fn foundation(change: &CreateParty, state: &State) -> Result<(Vec<Transaction>, Namespace), PlanError> {
     check(change)?;
     let mut owners: Vec<Namespace> = change.owners.iter().map(|key| Namespace::from(key.fingerprint())).collect();
     // Sorted, so that everybody who builds this definition builds the same bytes.
@@ -47,8 +71,7 @@ pub fn plan(change: &CreateParty, state: &State) -> Result<Vec<Transaction>, Pla
         owners,
     };
     transactions.push(next(state, Mapping::DecentralizedNamespaceDefinition(definition))?);
-    transactions.push(next(state, Mapping::PartyToParticipant(mapping(change, namespace)?))?);
-    Ok(transactions)
+    Ok((transactions, namespace))
 }
 
 fn mapping(change: &CreateParty, namespace: Namespace) -> Result<PartyToParticipant, PlanError> {

@@ -18,7 +18,8 @@ fn only_raises_and_repetitions_without_danger_have_a_class_that_a_rule_can_name(
         world.must_verify("bob", &case).class()
     };
     use DifferenceClass::{Other, ThresholdRaise, Unchanged};
-    assert_eq!(class(world.thresholds(Some(3), Some(2), Some(3))), ThresholdRaise);
+    assert_eq!(class(world.thresholds(None, Some(2), Some(3))), ThresholdRaise);
+    assert_eq!(class(world.thresholds(Some(3), Some(2), Some(3))), Other, "each half is a state of its own");
     assert_eq!(class(world.thresholds(Some(3), None, None)), ThresholdRaise);
     assert_eq!(class(world.thresholds(Some(4), None, None)), Other, "every owner would be needed");
     assert_eq!(class(world.thresholds(Some(1), None, None)), Other);

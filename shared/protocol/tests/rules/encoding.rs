@@ -12,7 +12,10 @@ use protocol::{
     api::Invitation,
     book::Card,
     encoding::{EncodingError, decode, encode},
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Intent, Raw, Slot, Void},
+    intent::{
+        CaseId, Change, CreateParty, Delegate, Host, Intent, LeaveHost, Membership, MigrateKeys, Order, OwnersChange,
+        PartyChange, Raw, Revoke, RotateOwnerKey, Scope, Slot, Void,
+    },
     limits,
     registry::Kind,
     statement::{
@@ -58,27 +61,64 @@ fn slot(byte: u8) -> Slot {
     Slot { unique_key: key(byte), serial: Serial::FIRST, transaction: transaction(byte) }
 }
 
+fn new_party() -> CreateParty {
+    let owner = alice();
+    CreateParty {
+        hint: "p".to_owned(),
+        owners: vec![owner.namespace_key()],
+        namespace_threshold: 1,
+        hosts: vec![Host { participant: owner.host(), permission: Permission::Confirmation }],
+        confirmation_threshold: 1,
+        signing_keys: vec![owner.party_key()],
+        signing_threshold: 1,
+    }
+}
+
+fn change_set() -> Membership {
+    let (owner, other) = (alice(), Owner::new("bob"));
+    let host = |owner: &Owner| Host { participant: owner.host(), permission: Permission::Observation };
+    Membership {
+        owners: Some(OwnersChange {
+            namespace: owner.namespace(),
+            add: vec![owner.namespace_key()],
+            remove: vec![other.namespace()],
+            threshold: Some(2),
+        }),
+        party: Some(PartyChange {
+            party: format!("p::{}", owner.namespace()).parse().unwrap(),
+            add_hosts: vec![host(&owner)],
+            remove_hosts: vec![other.host()],
+            permissions: vec![host(&other)],
+            confirmation_threshold: Some(3),
+            add_keys: vec![owner.party_key()],
+            remove_keys: vec![other.party_key().fingerprint()],
+            signing_threshold: None,
+        }),
+        order: Order::Together,
+    }
+}
+
+/// One of each, in the order of their numbers.
 fn changes() -> Vec<Change> {
     let owner = alice();
-    let party = format!("p::{}", owner.namespace()).parse().unwrap();
+    let party: canton_topology::id::PartyId = format!("p::{}", owner.namespace()).parse().unwrap();
+    let (namespace, key) = (owner.namespace(), owner.namespace_key());
     vec![
-        Change::CreateParty(CreateParty {
-            hint: "p".to_owned(),
-            owners: vec![owner.namespace_key()],
-            namespace_threshold: 1,
-            hosts: vec![Host { participant: owner.host(), permission: Permission::Confirmation }],
-            confirmation_threshold: 1,
-            signing_keys: vec![owner.party_key()],
-            signing_threshold: 1,
-        }),
-        Change::AddOwner(AddOwner { namespace: owner.namespace(), owner: owner.namespace_key(), threshold: 2 }),
-        Change::ChangeThresholds(ChangeThresholds {
-            namespace: Some((owner.namespace(), 2)),
-            confirmation: Some((party, 3)),
-            signing: None,
-        }),
+        Change::CreateParty(new_party()),
+        Change::Membership(change_set()),
+        Change::Delegate(Delegate { namespace: namespace.clone(), key: key.clone(), scope: Scope::Parties }),
         Change::Raw(Raw { transactions: vec![vec![1, 2, 3]] }),
         Change::Void(Void { case: case(), slots: vec![slot(3)] }),
+        Change::Revoke(Revoke { namespace: namespace.clone(), key: key.fingerprint() }),
+        Change::RotateOwnerKey(RotateOwnerKey {
+            namespace: namespace.clone(),
+            old: namespace,
+            new: key,
+            revoke_old: true,
+        }),
+        Change::LeaveHost(LeaveHost { party: party.clone(), participant: owner.host() }),
+        Change::MigrateKeys(MigrateKeys { party }),
+        Change::CreatePartyWithKeyMapping(new_party()),
     ]
 }
 
@@ -312,15 +352,12 @@ fn a_change() -> impl Strategy<Value = Change> {
     let namespace = || alice().namespace();
     let thresholds = prop::option::of(any::<u32>());
     prop_oneof![
-        (0..5_usize).prop_map(|index| changes().swap_remove(index)),
+        (0..10_usize).prop_map(|index| changes().swap_remove(index)),
         prop::collection::vec(bytes, 0..4).prop_map(|transactions| Change::Raw(Raw { transactions })),
         slots.prop_map(|slots| Change::Void(Void { case: case(), slots })),
         thresholds.prop_map(move |threshold| {
-            Change::ChangeThresholds(ChangeThresholds {
-                namespace: threshold.map(|threshold| (namespace(), threshold)),
-                confirmation: None,
-                signing: None,
-            })
+            let owners = OwnersChange { namespace: namespace(), add: Vec::new(), remove: Vec::new(), threshold };
+            Change::Membership(Membership { owners: Some(owners), party: None, order: Order::Staged })
         }),
     ]
 }
@@ -402,12 +439,17 @@ proptest! {
 }
 
 // Digests are the first eight bytes of SHA-256. A change here is a new version of the layout, never a new number.
-const STABLE_INTENTS: [&str; 5] = [
+const STABLE_INTENTS: [&str; 10] = [
     "create-party b6aad53907b64cdc",
-    "add-owner 82b4c34d929c32a2",
-    "change-thresholds 69f642df9fcba1ed",
+    "membership e0f0b1f5216ee943",
+    "delegate 25bb88de63d64cd1",
     "raw f4a851474fa3e33e",
     "void d542ffbc8e00c3a9",
+    "revoke 44c36a78c71fe520",
+    "rotate-owner-key c35c28279fb56349",
+    "leave-host 50912c2644897991",
+    "migrate-keys efb555b18159cc7d",
+    "create-party-with-key-mapping 6cfe4e6384d480af",
 ];
 // Version, case, synchronizer, proposer, both times, reason, the change's number, its transactions, no accepted danger.
 const STABLE_RAW_INTENT: &str = "01\
@@ -430,6 +472,6 @@ const STABLE_STATEMENTS: [&str; 7] = [
     "outcome 9756020447b70e16",
 ];
 const STABLE_OUTCOMES: [&str; 4] = ["215ed94c428e8d2d", "7ba3e5df62a2175f", "271b743900f8f55f", "17ea3088ab17efc5"];
-const STABLE_HEAD: &str = "eff149de395d5b78";
+const STABLE_HEAD: &str = "031630f465412efb";
 const STABLE_CARD: &str = "4c5c0f83052b40a3";
 const STABLE_CARD_CODE: &str = "5631-b989-abc9-2133-d3a2";

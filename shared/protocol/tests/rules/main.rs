@@ -6,9 +6,15 @@ mod world;
 
 mod case;
 mod classes;
+mod consequences;
 mod dangers;
+mod delegation;
 mod encoding;
+mod hosting;
 mod life;
+mod membership;
 mod parcel;
 mod plan;
+mod reach;
+mod stages;
 mod verify;

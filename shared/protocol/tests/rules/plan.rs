@@ -7,7 +7,7 @@ use canton_topology::{
     transaction::{Operation, Serial, Transaction},
 };
 use protocol::{
-    intent::{AddOwner, Change, ChangeThresholds, CreateParty, Slot, Void},
+    intent::{Change, CreateParty, OwnersChange, Slot, Void},
     plan::{Plan, PlanError, plan},
 };
 
@@ -152,21 +152,22 @@ fn one_more_owner_is_its_root_and_the_next_definition() {
 #[test]
 fn an_owner_that_cannot_be_added_is_refused_by_name() {
     let world = World::with_party();
-    let add = |owner, threshold| Change::AddOwner(AddOwner { namespace: world.namespace(), owner, threshold });
+    let add = |owner, threshold| {
+        let change = OwnersChange { add: vec![owner], threshold: Some(threshold), ..world.owners_change() };
+        world.membership(Some(change), None)
+    };
     let dave = world.owner("dave");
+    let unknown = OwnersChange {
+        namespace: dave.namespace(),
+        add: vec![Owner::new("mallory").namespace_key()],
+        ..world.owners_change()
+    };
     let cases = [
-        (add(world.owner("bob").namespace_key(), 3), "is on this synchronizer already"),
-        (add(dave.party_key(), 3), "owner: key"),
+        (add(world.owner("bob").namespace_key(), 2), "nothing would change"),
+        (add(dave.party_key(), 3), "owners: key"),
         (add(dave.namespace_key(), 0), "threshold: 0; expected from 1 to 4"),
         (add(dave.namespace_key(), 5), "threshold: 5; expected from 1 to 4"),
-        (
-            Change::AddOwner(AddOwner {
-                namespace: dave.namespace(),
-                owner: Owner::new("mallory").namespace_key(),
-                threshold: 1,
-            }),
-            "is not on this synchronizer",
-        ),
+        (world.membership(Some(unknown), None), "is not on this synchronizer"),
     ];
     for (change, expected) in cases {
         let error = must_fail(&world, change).to_string();
@@ -194,33 +195,21 @@ fn thresholds_change_the_party_first_so_that_both_are_judged_by_the_old_owners_t
 #[test]
 fn thresholds_that_make_no_sense_are_refused_by_name() {
     let world = World::with_party();
-    let elsewhere = format!("other::{}", world.namespace()).parse().unwrap();
+    let elsewhere = OwnersChange { namespace: world.owner("dave").namespace(), ..world.owners_change() };
+    let both = world.membership(Some(elsewhere.clone()), Some(world.party_change()));
+    let unknown = world.membership(Some(OwnersChange { threshold: Some(1), ..elsewhere }), None);
     let cases = [
-        (world.thresholds(None, None, None), "no threshold is named"),
-        (world.thresholds(Some(0), None, None), "namespace: 0; expected from 1 to 3"),
-        (world.thresholds(Some(4), None, None), "namespace: 4; expected from 1 to 3"),
+        (world.thresholds(None, None, None), "nothing would change"),
+        (world.thresholds(Some(0), None, None), "threshold: 0; expected from 1 to 3"),
+        (world.thresholds(Some(4), None, None), "threshold: 4; expected from 1 to 3"),
         (world.thresholds(Some(2), None, None), "nothing would change"),
-        (world.thresholds(None, Some(0), None), "confirmation: 0; expected from 1 to 3"),
-        (world.thresholds(None, Some(4), None), "confirmation: 4; expected from 1 to 3"),
+        (world.thresholds(None, Some(0), None), "confirmation_threshold: 0; expected from 1 to 3"),
+        (world.thresholds(None, Some(4), None), "confirmation_threshold: 4; expected from 1 to 3"),
         (world.thresholds(None, Some(2), None), "nothing would change"),
-        (world.thresholds(None, None, Some(0)), "signing: 0; expected from 1 to 3"),
-        (world.thresholds(None, None, Some(4)), "signing: 4; expected from 1 to 3"),
-        (
-            Change::ChangeThresholds(ChangeThresholds {
-                namespace: None,
-                confirmation: Some((world.party(), 1)),
-                signing: Some((elsewhere, 1)),
-            }),
-            "two parties",
-        ),
-        (
-            Change::ChangeThresholds(ChangeThresholds {
-                namespace: Some((world.owner("dave").namespace(), 1)),
-                confirmation: None,
-                signing: None,
-            }),
-            "is not on this synchronizer",
-        ),
+        (world.thresholds(None, None, Some(0)), "signing_threshold: 0; expected from 1 to 3"),
+        (world.thresholds(None, None, Some(4)), "signing_threshold: 4; expected from 1 to 3"),
+        (both, "is not in the namespace"),
+        (unknown, "is not on this synchronizer"),
     ];
     for (change, expected) in cases {
         let error = must_fail(&world, change).to_string();

@@ -15,7 +15,7 @@ use protocol::{
     plan::{PlanError, base_of, plan},
     refusal::Refusal,
     statement::{BaseRow, Statement},
-    verify::{Context, Holder, Verification, still_wanted, verify},
+    verify::{Behind, Context, Holder, Verification, Wait, still_wanted, verify},
 };
 
 use crate::world::{MINUTE, Owner, World, build};
@@ -204,7 +204,7 @@ fn an_offer_on_a_base_that_is_gone_is_refused_and_one_ahead_of_us_waits() {
     let ahead = world.offered("alice", world.thresholds(None, Some(1), None));
     world.state = before;
     let Verification::NotYet(wait) = world.verify("bob", &ahead) else { panic!("does not wait") };
-    assert_eq!((wait.index, wait.expected, wait.seen), (0, 2, 1));
+    assert_eq!(wait, Wait::Base(Behind { index: 0, expected: 2, seen: 1 }));
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn an_intent_that_means_nothing_here_is_refused() {
     let next = build(3, offered.mapping().clone());
     world.offer_on_top(&mut other, &[next]);
     let refusal = world.must_refuse("bob", &other);
-    assert!(matches!(refusal, Refusal::Unplannable(PlanError::AlreadyThere { .. })), "{refusal}");
+    assert!(matches!(refusal, Refusal::Unplannable(PlanError::NoChange { .. })), "{refusal}");
 }
 
 #[test]

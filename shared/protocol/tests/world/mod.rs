@@ -24,16 +24,17 @@ use ed25519_dalek::SigningKey;
 use protocol::{
     book::{Book, Entry},
     case::{Appended, Case, CaseError},
-    danger::Accepted,
+    danger::{Accepted, Danger, dangers_of_change, dangers_of_plan},
     directory::Directory,
-    intent::{AddOwner, CaseId, Change, ChangeThresholds, CreateParty, Host, Intent, Raw},
-    life::{Standing, standing},
+    intent::{CaseId, Change, CreateParty, Host, Intent, Membership, Order, OwnersChange, PartyChange, Raw},
+    life::{Standing, Status, standing},
     plan::{base_of, plan},
     refusal::Refusal,
     statement::{
         Approval, BaseRow, Body, Decline, EncodedSignature, Offer, Outcome, OutcomeResult, SignStatements, Statement,
         Withdrawal,
     },
+    todo::{Step, todo},
     verify::{Context, Verification, Verified, verify},
 };
 
@@ -138,17 +139,50 @@ impl World {
     }
 
     pub fn add_dave(&self) -> Change {
-        let owner = self.owner("dave").namespace_key();
-        Change::AddOwner(AddOwner { namespace: self.namespace(), owner, threshold: 3 })
+        let mut owners = self.owners_change();
+        owners.add.push(self.owner("dave").namespace_key());
+        owners.threshold = Some(3);
+        self.membership(Some(owners), None)
     }
 
-    /// Other thresholds; `None` leaves one as it is.
+    /// A change of the namespace that names nothing yet.
+    pub fn owners_change(&self) -> OwnersChange {
+        OwnersChange { namespace: self.namespace(), add: Vec::new(), remove: Vec::new(), threshold: None }
+    }
+
+    /// A change of the party that names nothing yet.
+    pub fn party_change(&self) -> PartyChange {
+        PartyChange::of(self.party())
+    }
+
+    /// A change set in stages.
+    pub fn membership(&self, owners: Option<OwnersChange>, party: Option<PartyChange>) -> Change {
+        Change::Membership(Membership { owners, party, order: Order::Staged })
+    }
+
+    /// Carol goes and dave comes, as owner, host and key.
+    pub fn replace_carol(&self, order: Order) -> Change {
+        let (carol, dave) = (self.owner("carol"), self.owner("dave"));
+        let mut owners = self.owners_change();
+        owners.remove.push(carol.namespace());
+        owners.add.push(dave.namespace_key());
+        let mut party = self.party_change();
+        party.remove_hosts.push(carol.host());
+        party.add_hosts.push(Host { participant: dave.host(), permission: Permission::Confirmation });
+        party.remove_keys.push(carol.party_key().fingerprint());
+        party.add_keys.push(dave.party_key());
+        Change::Membership(Membership { owners: Some(owners), party: Some(party), order })
+    }
+
+    /// Other thresholds in one offer; `None` leaves one as it is.
     pub fn thresholds(&self, namespace: Option<u32>, confirmation: Option<u32>, signing: Option<u32>) -> Change {
-        Change::ChangeThresholds(ChangeThresholds {
-            namespace: namespace.map(|threshold| (self.namespace(), threshold)),
-            confirmation: confirmation.map(|threshold| (self.party(), threshold)),
-            signing: signing.map(|threshold| (self.party(), threshold)),
-        })
+        let owners = namespace.map(|threshold| OwnersChange { threshold: Some(threshold), ..self.owners_change() });
+        let party = (confirmation.is_some() || signing.is_some()).then(|| PartyChange {
+            confirmation_threshold: confirmation,
+            signing_threshold: signing,
+            ..self.party_change()
+        });
+        Change::Membership(Membership { owners, party, order: Order::Together })
     }
 
     pub fn raw(&self, transactions: &[Transaction]) -> Change {
@@ -157,7 +191,7 @@ impl World {
 
     pub fn intent(&self, proposer: &str, change: Change) -> Intent {
         self.cases.set(self.cases.get() + 1);
-        Intent {
+        let mut intent = Intent {
             case: CaseId::from_bytes(self.cases.get().to_be_bytes()),
             synchronizer: self.synchronizer.logical.clone(),
             proposer: self.owner(proposer).namespace(),
@@ -166,7 +200,19 @@ impl World {
             reason: "because".to_owned(),
             change,
             accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
-        }
+        };
+        let parts = self.dangers(&intent).into_iter().filter(|danger| matches!(danger, Danger::Part { .. }));
+        let parts: Vec<Accepted> = parts.map(|danger| danger.accepted_as()).collect();
+        intent.accepts.extend(parts);
+        intent
+    }
+
+    /// The dangers of what is wanted, where it means anything.
+    pub fn dangers(&self, intent: &Intent) -> Vec<Danger> {
+        let Ok(plan) = plan(intent, &self.state) else { return Vec::new() };
+        let mut dangers = dangers_of_plan(&plan, &self.state, &self.live);
+        dangers.extend(dangers_of_change(&intent.change));
+        dangers
     }
 
     pub fn proposed(&self, proposer: &str, change: Change) -> Case {
@@ -174,7 +220,7 @@ impl World {
         Case::open(Statement::sign(&intent, &self.owner(proposer).identity), &self.directory).unwrap()
     }
 
-    /// A case with an offer, as an honest coordinator makes it. Its intent accepts whatever is dangerous.
+    /// A case with an offer, as an honest coordinator makes it. Its intent accepts whatever is dangerous but sleepers.
     pub fn offered(&self, proposer: &str, change: Change) -> Case {
         self.offered_as(proposer, self.intent(proposer, change))
     }
@@ -313,6 +359,37 @@ impl World {
         for verdict in fold_batch(&mut self.state, &mut Verifier::default(), &transactions, time) {
             assert!(matches!(verdict, Verdict::Active { .. }), "{verdict:?}");
         }
+    }
+
+    /// A change of several stages, each signed by everybody who has anything to sign; how many there were.
+    pub fn must_change_in_stages(&mut self, change: Change) -> usize {
+        let mut case = self.offered("alice", change);
+        for stage in 1..=8 {
+            let names: Vec<&'static str> = self.owners.iter().map(|owner| owner.name).collect();
+            for name in names {
+                if matches!(self.verify(name, &case), Verification::Verified(_)) {
+                    self.must_approve(name, &mut case);
+                }
+            }
+            self.must_submit(&case);
+            if !self.must_offer_next(&mut case) {
+                return stage;
+            }
+        }
+        panic!("the stages do not come to an end");
+    }
+
+    /// The next stage is offered, as an honest coordinator does it; `false` where there is none.
+    pub fn must_offer_next(&self, case: &mut Case) -> bool {
+        let standing = self.standing(case);
+        let steps = todo(case, &standing, Some(&self.state), self.now, 0);
+        if steps != [Step::Offer] {
+            assert!(matches!(standing.status, Status::Effective { .. }), "{:?}", standing.status);
+            return false;
+        }
+        let plan = plan(case.intent(), &self.state).unwrap();
+        self.offer(case, &plan.transactions, plan.base);
+        true
     }
 
     /// A change that goes through with everybody's help.

@@ -3,8 +3,11 @@
 //! Written apart from the planners and without them, so that a mistake in one is caught by the other. It knows nothing
 //! of how a change is planned: it holds what stands before each transaction against what would stand after it.
 
+mod delegation;
+mod host;
+mod membership;
 mod new_party;
-mod thresholds;
+mod party;
 mod void;
 
 use std::fmt::Display;
@@ -19,7 +22,7 @@ use canton_topology::{
 
 pub use self::void::names_what_is_alive;
 use crate::{
-    intent::{AddOwner, Change, Intent, Raw},
+    intent::{Change, Intent, Raw},
     plan::subject,
     refusal::Refusal,
 };
@@ -37,12 +40,19 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
     let mut done = Done::default();
     for (index, transaction) in transactions.iter().enumerate() {
         let step = Step { index, transaction, state: &scratch };
-        step.same("operation", Operation::AddReplace.name(), transaction.operation().name())?;
         match &intent.change {
-            Change::CreateParty(wanted) => new_party::check(wanted, &step, &mut done)?,
-            Change::AddOwner(wanted) => add_owner(wanted, &step, &mut done)?,
-            Change::ChangeThresholds(wanted) => thresholds::check(wanted, &step, &mut done)?,
+            Change::CreateParty(wanted) => new_party::check(wanted, KeysIn::Party, &step, &mut done)?,
+            Change::CreatePartyWithKeyMapping(wanted) => {
+                new_party::check(wanted, KeysIn::OwnMapping, &step, &mut done)?;
+            }
+            Change::Membership(wanted) => membership::check(wanted, &step, &mut done)?,
+            Change::Delegate(wanted) => delegation::delegate(wanted, &step, &mut done)?,
+            Change::Revoke(wanted) => delegation::revoke(wanted, &step, &mut done)?,
+            Change::RotateOwnerKey(wanted) => delegation::rotate(wanted, &step, &mut done)?,
+            Change::LeaveHost(wanted) => party::leave(wanted, &step, &mut done)?,
+            Change::MigrateKeys(wanted) => party::migrate(wanted, &step, &mut done)?,
             Change::Void(wanted) => void::check(wanted, &step)?,
+            Change::HostParty(wanted) => host::check(wanted, &step, &mut done)?,
             Change::Raw(_) => {}
         }
         scratch.assume(transaction);
@@ -52,11 +62,29 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
             done.filled("a namespace definition", done.definition)?;
             done.filled("the party's mapping", done.party)
         }
-        Change::AddOwner(_) => done.filled("a new owner", done.definition),
-        Change::ChangeThresholds(wanted) => thresholds::filled(wanted, &done),
+        Change::CreatePartyWithKeyMapping(_) => {
+            done.filled("a namespace definition", done.definition)?;
+            done.filled("the party's mapping", done.party)?;
+            done.filled("the party's key mapping", done.keys)
+        }
+        Change::Membership(wanted) => membership::filled(wanted, state, &done),
+        Change::Delegate(_) | Change::Revoke(_) => done.filled("the delegation", done.delegation),
+        Change::RotateOwnerKey(_) => done.filled("the next stage", done.delegation || done.definition),
+        Change::LeaveHost(_) => done.filled("the host's leaving", done.party),
+        Change::MigrateKeys(_) => done.filled("the next stage", done.party || done.keys),
         Change::Void(wanted) => void::filled(wanted, transactions),
+        Change::HostParty(_) => done.filled("the party's new host", done.party),
         Change::Raw(_) => Ok(()),
     }
+}
+
+/// Where a new party's keys stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeysIn {
+    /// In the party's mapping.
+    Party,
+    /// In a mapping of their own.
+    OwnMapping,
 }
 
 /// What of the intent was done by the transactions so far.
@@ -64,6 +92,8 @@ pub fn check(intent: &Intent, transactions: &[Transaction], state: &State) -> Re
 struct Done {
     definition: bool,
     party: bool,
+    keys: bool,
+    delegation: bool,
 }
 
 impl Done {
@@ -101,6 +131,20 @@ impl Step<'_> {
         }
     }
 
+    /// It sets what it says.
+    fn sets(&self) -> Result<(), Refusal> {
+        self.same("operation", Operation::AddReplace.name(), self.transaction.operation().name())
+    }
+
+    /// It removes exactly what stands.
+    fn removes(&self) -> Result<(), Refusal> {
+        self.same("operation", Operation::Remove.name(), self.transaction.operation().name())?;
+        match self.before() {
+            Some(before) if before == self.transaction.mapping() => Ok(()),
+            Some(_) | None => Err(self.outside("what is removed", "what stands", "something else")),
+        }
+    }
+
     /// A kind of mapping, or one about something, that the intent does not touch.
     fn untouched(&self) -> Refusal {
         let mapping = self.transaction.mapping();
@@ -115,6 +159,7 @@ impl Step<'_> {
 
     /// The root delegation of a key that is to become an owner's, published where the owner has none.
     fn root(&self, delegation: &NamespaceDelegation, owners: &[SigningPublicKey]) -> Result<(), Refusal> {
+        self.sets()?;
         let namespace = Namespace::from(delegation.target.fingerprint());
         let Some(key) = owners.iter().find(|key| key.fingerprint_ref() == namespace.fingerprint()) else {
             return Err(self.untouched());
@@ -191,22 +236,4 @@ fn raw(wanted: &Raw, transactions: &[Transaction]) -> Result<(), Refusal> {
         return Err(Refusal::FrameNotFilled { what: format!("transaction {}", transactions.len()) });
     }
     Ok(())
-}
-
-fn add_owner(wanted: &AddOwner, step: &Step<'_>, done: &mut Done) -> Result<(), Refusal> {
-    let owner = Namespace::from(wanted.owner.fingerprint());
-    match (step.before(), step.transaction.mapping()) {
-        (_, Mapping::NamespaceDelegation(delegation)) if !done.definition => {
-            step.root(delegation, std::slice::from_ref(&wanted.owner))
-        }
-        (Some(Mapping::DecentralizedNamespaceDefinition(before)), Mapping::DecentralizedNamespaceDefinition(after))
-            if after.namespace == wanted.namespace =>
-        {
-            step.once(&mut done.definition)?;
-            step.same("threshold", &wanted.threshold, &after.threshold)?;
-            let expected: Vec<Namespace> = before.owners.iter().cloned().chain([owner]).collect();
-            step.owners(&expected, after)
-        }
-        _ => Err(step.untouched()),
-    }
 }

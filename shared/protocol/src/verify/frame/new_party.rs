@@ -2,13 +2,15 @@
 
 use canton_topology::{
     id::{Namespace, decentralized_namespace},
-    mapping::{HostingParticipant, Mapping, PartyToParticipant},
+    key::SigningPublicKey,
+    mapping::{HostingParticipant, Mapping, PartyToParticipant, SigningKeysWithThreshold},
 };
 
-use super::{Done, Step};
+use super::{Done, KeysIn, Step};
 use crate::{intent::CreateParty, refusal::Refusal};
 
-pub(super) fn check(wanted: &CreateParty, step: &Step<'_>, done: &mut Done) -> Result<(), Refusal> {
+pub(super) fn check(wanted: &CreateParty, keys_in: KeysIn, step: &Step<'_>, done: &mut Done) -> Result<(), Refusal> {
+    step.sets()?;
     let owners: Vec<Namespace> = wanted.owners.iter().map(|key| Namespace::from(key.fingerprint())).collect();
     let namespace = decentralized_namespace(&owners);
     match step.transaction.mapping() {
@@ -28,7 +30,19 @@ pub(super) fn check(wanted: &CreateParty, step: &Step<'_>, done: &mut Done) -> R
                     what: "a namespace definition before the party's mapping".into(),
                 });
             }
-            party(wanted, &namespace, after, step)
+            party(wanted, &namespace, after, step)?;
+            let wanted = match keys_in {
+                KeysIn::Party => keys(wanted),
+                KeysIn::OwnMapping => None,
+            };
+            step.keys(wanted, after.signing_keys.as_ref())
+        }
+        Mapping::PartyToKeyMapping(after) if keys_in == KeysIn::OwnMapping && done.party => {
+            is_new(step)?;
+            step.once(&mut done.keys)?;
+            step.same("party", &format!("{}::{namespace}", wanted.hint), &after.party.to_string())?;
+            let found = SigningKeysWithThreshold { keys: after.keys.clone(), threshold: after.threshold };
+            step.keys(keys(wanted), Some(&found))
         }
         _ => Err(step.untouched()),
     }
@@ -57,6 +71,10 @@ fn party(
         step.same(&format!("permission of {participant}"), named.permission.name(), permission.name())?;
         step.same(&format!("onboarding of {participant}"), &false, onboarding)?;
     }
+    Ok(())
+}
+
+fn keys(wanted: &CreateParty) -> Option<(&[SigningPublicKey], u32)> {
     let keys = wanted.signing_keys.as_slice();
-    step.keys((!keys.is_empty()).then_some((keys, wanted.signing_threshold)), after.signing_keys.as_ref())
+    (!keys.is_empty()).then_some((keys, wanted.signing_threshold))
 }

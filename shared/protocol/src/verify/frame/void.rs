@@ -7,6 +7,7 @@ use super::Step;
 use crate::{case::Case, intent::Void, refusal::Refusal};
 
 pub(super) fn check(wanted: &Void, step: &Step<'_>) -> Result<(), Refusal> {
+    step.sets()?;
     let transaction = step.transaction;
     let (key, serial) = (transaction.unique_key(), transaction.serial());
     let is_named = wanted.slots.iter().any(|slot| slot.unique_key == key && slot.serial == serial);

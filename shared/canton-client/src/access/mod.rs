@@ -1,18 +1,22 @@
-//! How a participant lets us in: TLS pinned to a certificate authority, a client certificate, a token from a file.
+//! How a participant lets us in: TLS pinned to a certificate authority, a client certificate, a token from a file or from
+//! the participant's identity provider.
+
+pub mod oauth;
+mod tokens;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::Interceptor,
-    transport::{Certificate, ClientTlsConfig, Identity, Uri},
-};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Uri};
+
+use self::oauth::{ClientCredentials, Source};
+pub(crate) use self::tokens::Tokens;
 
 /// The files that a participant asks for; none for one on this machine that asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub struct Access {
     /// The token (JWT). Read anew for each call, so that whoever renews it need only write the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<PathBuf>,
+    /// The account by which we fetch tokens ourselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<ClientCredentials>,
 }
 
 /// Why a participant cannot be reached so.
@@ -73,6 +80,7 @@ impl Access {
             certificate: beside(self.certificate),
             key: beside(self.key),
             token: beside(self.token),
+            oauth: self.oauth.map(|credentials| credentials.beside(folder)),
         }
     }
 
@@ -88,7 +96,8 @@ impl Access {
                 if self.ca.is_some() || self.certificate.is_some() || self.key.is_some() {
                     return wrong("address", "certificates are for https, and it begins with http://");
                 }
-                if self.token.is_some() && !is_loopback(address) {
+                let is_asked = self.token.is_some() || self.oauth.is_some();
+                if is_asked && !address.host().is_some_and(is_loopback_host) {
                     return wrong("token", "it would travel in the clear; write https:// and ca");
                 }
                 return Ok(None);
@@ -109,31 +118,32 @@ impl Access {
             (None, Some(_)) => wrong("certificate", "missing; a key needs its certificate"),
         }
     }
+
+    /// Where its tokens come from.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub(crate) fn tokens(&self, timeout: Duration) -> Result<Tokens, AccessError> {
+        match (&self.token, &self.oauth) {
+            (None, None) => Ok(Tokens::None),
+            (Some(path), None) => Ok(Tokens::File(path.clone())),
+            (None, Some(credentials)) => {
+                Source::new(credentials.clone(), timeout).map(|source| Tokens::Fetched(Arc::new(source)))
+            }
+            (Some(_), Some(_)) => {
+                let reason = "there is an oauth account besides; keep one of them".to_owned();
+                Err(AccessError::Field { field: "token", reason })
+            }
+        }
+    }
 }
 
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, AccessError> {
     fs::read(path).map_err(|error| AccessError::File { field, path: path.to_owned(), error })
 }
 
-fn is_loopback(address: &Uri) -> bool {
-    let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+/// Whether a host, as it stands in an address, is this machine.
+fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Puts the token of a file into each call.
-#[derive(Clone, Debug)]
-pub(crate) struct Bearer(pub Option<PathBuf>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let Some(path) = &self.0 else { return Ok(request) };
-        // The file's content stands in no message.
-        let refused = |reason: String| Status::unauthenticated(format!("token file {}: {reason}", path.display()));
-        let token = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        let value: Result<MetadataValue<Ascii>, _> = format!("Bearer {}", token.trim()).parse();
-        let mut value = value.map_err(|_| refused("what is in it cannot be a token".to_owned()))?;
-        value.set_sensitive(true);
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
-    }
 }

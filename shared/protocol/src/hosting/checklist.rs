@@ -1,0 +1,232 @@
+//! The steps of a hosting in their order: who does each, whether it is done, due, or what it waits for.
+
+use canton_topology::{
+    Timestamp,
+    id::{Namespace, ParticipantId},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{HostingStep, record::Record};
+use crate::{
+    intent::{HostingPath, Seat},
+    life::{Standing, Status},
+    merge::Missing,
+};
+
+/// One step of one case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Which.
+    pub step: HostingStep,
+    /// Who does it.
+    pub by: Actor,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// Who does a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// One owner's agent, on the owner's node.
+    Owner(Namespace, ParticipantId),
+    /// Those owners of the party who have not signed and could.
+    Owners(Vec<Namespace>),
+    /// The coordinator, through whatever participant it has.
+    Coordinator,
+}
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// It is done, since then.
+    Done(Timestamp),
+    /// It can be done now.
+    Due,
+    /// These come first.
+    Waiting(Vec<HostingStep>),
+    /// It must not go on: what was found contradicts what was expected.
+    Stopped(Alarm),
+}
+
+/// Why a hosting must not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alarm {
+    /// The second host counted other contracts than the source exported.
+    OtherContracts {
+        /// What the source exported, in words.
+        exported: String,
+        /// What the second host counted, in words.
+        counted: String,
+    },
+    /// The case has ended, and whoever holds its signatures can still make it effective.
+    SignaturesAlive,
+}
+
+impl Item {
+    /// Whether it is this owner's turn.
+    pub fn is_due_for(&self, owner: &Namespace) -> bool {
+        let is_by = match &self.by {
+            Actor::Owner(by, _) => by == owner,
+            Actor::Owners(owners) => owners.contains(owner),
+            Actor::Coordinator => false,
+        };
+        is_by && self.progress == Progress::Due
+    }
+}
+
+/// The checklist of a case.
+pub fn checklist(record: &Record<'_>, standing: &Standing, now: Timestamp) -> Vec<Item> {
+    let list = List { record, standing, now, items: Vec::new() };
+    if record.activated().is_none() && !standing.status.is_open() {
+        return list.ended();
+    }
+    match &record.change.path {
+        HostingPath::Simple { .. } => list.simple(),
+        HostingPath::Replicated { second, .. } => list.replicated(second.as_ref()),
+    }
+}
+
+struct List<'a> {
+    record: &'a Record<'a>,
+    standing: &'a Standing,
+    now: Timestamp,
+    items: Vec<Item>,
+}
+
+impl List<'_> {
+    fn add(&mut self, step: HostingStep, by: Actor, done: Option<Timestamp>, after: &[HostingStep]) {
+        let progress = done.map_or_else(|| self.open(after), Progress::Done);
+        self.items.push(Item { step, by, progress });
+    }
+
+    /// A step that is not done: due, where all that come first and are in the list are done.
+    fn open(&self, after: &[HostingStep]) -> Progress {
+        let is_open = |step: &&HostingStep| {
+            self.items.iter().any(|item| item.step == **step && !matches!(item.progress, Progress::Done(_)))
+        };
+        let open: Vec<HostingStep> = after.iter().filter(is_open).copied().collect();
+        if open.is_empty() { Progress::Due } else { Progress::Waiting(open) }
+    }
+
+    fn simple(mut self) -> Vec<Item> {
+        use HostingStep as Step;
+        let (source, target) = (&self.record.change.source, &self.record.change.target);
+        self.add(Step::Look, at(source), self.record.unused(), &[]);
+        self.add(Step::Vet, at(target), self.vetted(), &[]);
+        self.add(Step::Consent, at(target), self.consented(), &[Step::Look, Step::Vet]);
+        self.add(Step::Sign, self.signers(), self.signed(), &[Step::Look, Step::Vet]);
+        let activated = self.record.activated();
+        self.add(Step::Submit, Actor::Coordinator, activated, &[Step::Consent, Step::Sign]);
+        self.verify(&[Step::Submit])
+    }
+
+    fn replicated(mut self, second: Option<&Seat>) -> Vec<Item> {
+        use HostingStep as Step;
+        let record = self.record;
+        let (source, target) = (&record.change.source, &record.change.target);
+        let activated = record.activated();
+        self.add(Step::Survey, at(source), record.needed_packages().map(|(at, _)| at), &[]);
+        self.add(Step::Vet, at(target), self.vetted(), &[Step::Survey]);
+        self.add(Step::Prepare, at(source), record.prepared(source).or(activated), &[Step::Survey]);
+        if let Some(second) = second {
+            self.add(Step::PrepareSecond, at(second), record.prepared(second).or(activated), &[Step::Survey]);
+        }
+        self.add(Step::Consent, at(target), self.consented(), &[Step::Vet]);
+        let disconnected = record.disconnected().or(record.reconnected());
+        let before = [Step::Prepare, Step::PrepareSecond, Step::Consent];
+        self.add(Step::Disconnect, at(target), disconnected, &before);
+        self.add(Step::Sign, self.signers(), self.signed(), &[Step::Disconnect]);
+        self.add(Step::Submit, at(source), activated, &[Step::Sign]);
+        self.add(Step::Export, at(source), record.exported().map(|(at, _)| at), &[Step::Submit]);
+        if let Some(second) = second {
+            let counted = record.counted().map(|(at, _)| at);
+            self.add(Step::Count, at(second), counted, &[Step::Submit]);
+            self.compare();
+        }
+        self.add(Step::RestorePruning, at(source), record.pruning_restored(), &[Step::Export]);
+        self.add(Step::Backup, at(target), record.backed_up(), &[Step::Disconnect]);
+        self.add(Step::Import, at(target), record.imported(), &[Step::Export, Step::Count, Step::Backup]);
+        self.add(Step::Reconnect, at(target), record.reconnected(), &[Step::Import]);
+        self.add(Step::Clear, at(target), self.cleared(), &[Step::Reconnect]);
+        self.verify(&[Step::Clear])
+    }
+
+    fn verify(mut self, after: &[HostingStep]) -> Vec<Item> {
+        let (source, target) = (&self.record.change.source, &self.record.change.target);
+        self.add(HostingStep::VerifySource, at(source), self.record.seen_hosted(source), after);
+        self.add(HostingStep::VerifyTarget, at(target), self.record.seen_hosted(target), after);
+        self.items
+    }
+
+    /// What was changed on the nodes comes back. The new host stays away for as long as it could be made a host: whoever
+    /// connects it then, without the contracts, forks its ledger.
+    fn ended(mut self) -> Vec<Item> {
+        let (source, target) = (&self.record.change.source, &self.record.change.target);
+        if self.record.prepared(source).is_some() && self.record.pruning_restored().is_none() {
+            self.add(HostingStep::PutBackSource, at(source), None, &[]);
+        }
+        if self.record.disconnected().is_some() {
+            self.add(HostingStep::PutBackTarget, at(target), None, &[]);
+            if self.standing.live.iter().any(|live| live.satisfied)
+                && let Some(item) = self.items.last_mut()
+            {
+                item.progress = Progress::Stopped(Alarm::SignaturesAlive);
+            }
+        }
+        self.items
+    }
+
+    fn vetted(&self) -> Option<Timestamp> {
+        let (since, _) = self.record.needed_packages()?;
+        let missing = self.record.missing_packages(self.now)?;
+        missing.is_empty().then_some(since)
+    }
+
+    /// Whether the new host's own signature counts already.
+    fn consented(&self) -> Option<Timestamp> {
+        let host = self.record.change.target.participant.namespace();
+        let is_missing = |missing: &Missing| missing.namespaces.iter().any(|one| one.namespace == *host);
+        let is_given = !self.standing.merged.is_empty() && !self.standing.missing().any(|(_, one)| is_missing(one));
+        is_given.then_some(self.now).or(self.record.activated())
+    }
+
+    fn signed(&self) -> Option<Timestamp> {
+        let is_complete = !self.standing.merged.is_empty() && self.standing.missing().all(|(_, one)| one.is_empty());
+        (is_complete && self.standing.status != Status::Waiting).then_some(self.now).or(self.record.activated())
+    }
+
+    fn signers(&self) -> Actor {
+        let missing = self.standing.missing().flat_map(|(_, missing)| &missing.namespaces);
+        let host = self.record.change.target.participant.namespace();
+        let mut owners: Vec<Namespace> = Vec::new();
+        for owner in missing.filter(|one| one.namespace != *host).flat_map(|one| &one.owners) {
+            if !owners.contains(owner) {
+                owners.push(owner.clone());
+            }
+        }
+        Actor::Owners(owners)
+    }
+
+    fn cleared(&self) -> Option<Timestamp> {
+        self.record.host().filter(|host| !host.onboarding).map(|_| self.now)
+    }
+
+    /// Nothing is imported that two hosts do not agree about.
+    fn compare(&mut self) {
+        let (Some((_, snapshot)), Some((_, counted))) = (self.record.exported(), self.record.counted()) else { return };
+        if snapshot.contents == *counted {
+            return;
+        }
+        if let Some(item) = self.items.last_mut() {
+            let (exported, counted) = (snapshot.contents.words(), counted.words());
+            item.progress = Progress::Stopped(Alarm::OtherContracts { exported, counted });
+        }
+    }
+}
+
+fn at(seat: &Seat) -> Actor {
+    Actor::Owner(seat.owner.clone(), seat.participant.clone())
+}

@@ -1,0 +1,179 @@
+//! How a party gets a new host: the steps, who does each, and how far the case is.
+//!
+//! Nothing of it is stored. Everything is derived from what the seats' owners vouched for and from topology, so any step
+//! can be repeated, and another coordinator or a restarted agent comes to the same list. What a step does on a node
+//! stands in the agent, not here.
+
+pub mod checklist;
+pub mod contract_set;
+pub mod gate;
+pub mod record;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::Case,
+    intent::{Change, HostParty, HostingPath},
+};
+
+/// One step of hosting. The order is the one in which they are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostingStep {
+    /// The source makes sure that the party was never used.
+    Look,
+    /// The source lists the packages that the party's contracts need.
+    Survey,
+    /// The new host vets these packages.
+    Vet,
+    /// The source remembers its pruning schedule, turns pruning off and notes the ledger's end.
+    Prepare,
+    /// The second host notes its ledger's end.
+    PrepareSecond,
+    /// The new host agrees.
+    Consent,
+    /// The new host leaves every synchronizer, and connects to none by itself.
+    Disconnect,
+    /// The party's owners sign.
+    Sign,
+    /// The complete transaction is handed to the synchronizer.
+    Submit,
+    /// The source exports the party's contracts as they were when the new host was added.
+    Export,
+    /// The second host counts the same contracts.
+    Count,
+    /// The source's pruning schedule comes back.
+    RestorePruning,
+    /// The new host's database is backed up.
+    Backup,
+    /// The new host imports the contracts.
+    Import,
+    /// The new host connects again, and by itself where it did before.
+    Reconnect,
+    /// The new host's onboarding flag goes.
+    Clear,
+    /// The source sees the new host.
+    VerifySource,
+    /// The new host sees itself.
+    VerifyTarget,
+    /// The case has ended: the source's pruning schedule comes back.
+    PutBackSource,
+    /// The case has ended: the new host connects again.
+    PutBackTarget,
+}
+
+impl HostingStep {
+    /// Every step with its name.
+    pub const ALL: [(Self, &'static str); 20] = [
+        (Self::Look, "look"),
+        (Self::Survey, "survey"),
+        (Self::Vet, "vet"),
+        (Self::Prepare, "prepare"),
+        (Self::PrepareSecond, "prepare-second"),
+        (Self::Consent, "consent"),
+        (Self::Disconnect, "disconnect"),
+        (Self::Sign, "sign"),
+        (Self::Submit, "submit"),
+        (Self::Export, "export"),
+        (Self::Count, "count"),
+        (Self::RestorePruning, "restore-pruning"),
+        (Self::Backup, "backup"),
+        (Self::Import, "import"),
+        (Self::Reconnect, "reconnect"),
+        (Self::Clear, "clear"),
+        (Self::VerifySource, "verify-source"),
+        (Self::VerifyTarget, "verify-target"),
+        (Self::PutBackSource, "put-back-source"),
+        (Self::PutBackTarget, "put-back-target"),
+    ];
+
+    /// The step's name, as on the command line and in `--json`.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(step, _)| *step == self).map_or("", |(_, name)| name)
+    }
+
+    /// The step of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(step, _)| *step)
+    }
+
+    /// What is done in it, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Look => "make sure that the party was never used",
+            Self::Survey => "list the packages that the party's contracts need",
+            Self::Vet => "vet the packages on the new host",
+            Self::Prepare => "remember the pruning schedule, turn it off, note the ledger's end",
+            Self::PrepareSecond => "note the ledger's end on the second host",
+            Self::Consent => "sign as the new host",
+            Self::Disconnect => {
+                "disconnect the new host from every synchronizer, and keep it from connecting by itself"
+            }
+            Self::Sign => "sign as owners of the party",
+            Self::Submit => "hand the complete transaction to the synchronizer",
+            Self::Export => "export the contracts as of the activation, sealed for the new host",
+            Self::Count => "count the same contracts on the second host",
+            Self::RestorePruning => "bring the pruning schedule back",
+            Self::Backup => "back up the new host's database",
+            Self::Import => "import the contracts on the new host",
+            Self::Reconnect => "note the ledger's end and connect the new host again",
+            Self::Clear => "clear the onboarding flag",
+            Self::VerifySource => "see the new host on the source",
+            Self::VerifyTarget => "see the new host on itself",
+            Self::PutBackSource => "bring the pruning schedule back; the case has ended",
+            Self::PutBackTarget => "connect the new host again; the case has ended",
+        }
+    }
+
+    /// Whether a human must confirm it at the agent each time.
+    pub fn takes_a_human(self) -> bool {
+        match self {
+            Self::Prepare | Self::Consent | Self::Disconnect | Self::Sign | Self::Backup | Self::Import => true,
+            Self::Look
+            | Self::Survey
+            | Self::Vet
+            | Self::PrepareSecond
+            | Self::Submit
+            | Self::Export
+            | Self::Count
+            | Self::RestorePruning
+            | Self::Reconnect
+            | Self::Clear
+            | Self::VerifySource
+            | Self::VerifyTarget
+            | Self::PutBackSource
+            | Self::PutBackTarget => false,
+        }
+    }
+}
+
+impl fmt::Display for HostingStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The hosting that a case is about, where it is about one.
+pub fn wanted(case: &Case) -> Option<&HostParty> {
+    match &case.intent().change {
+        Change::HostParty(change) => Some(change),
+        Change::CreateParty(_)
+        | Change::CreatePartyWithKeyMapping(_)
+        | Change::Membership(_)
+        | Change::Delegate(_)
+        | Change::Revoke(_)
+        | Change::RotateOwnerKey(_)
+        | Change::LeaveHost(_)
+        | Change::MigrateKeys(_)
+        | Change::Raw(_)
+        | Change::Void(_) => None,
+    }
+}
+
+/// Whether the coordinator may submit a case. Where contracts are carried over, the source's agent submits, right after
+/// it has made sure of everything that must hold before.
+pub fn coordinator_submits(case: &Case) -> bool {
+    !wanted(case).is_some_and(|change| matches!(change.path, HostingPath::Replicated { .. }))
+}

@@ -1,0 +1,115 @@
+//! Why a step is not done.
+
+use canton_client::{error::NodeError, parties::ImportError, snapshot_file::SnapshotError};
+use thiserror::Error;
+
+use crate::{
+    folder::FolderError,
+    parcel::{
+        courier::{FetchError, SendError},
+        open::OpenError,
+        seal::SealError,
+    },
+};
+
+/// Why a step is not done. What was begun is gone on with at the next attempt.
+#[derive(Debug, Error)]
+pub enum StepError {
+    /// Something else comes first, or time must pass.
+    #[error("{0}")]
+    NotYet(String),
+    /// The node's Ledger API is not configured.
+    #[error(
+        "this step reads the node's ledger, and no Ledger API is configured: write its address as `ledger` into agent.toml, and start the agent again"
+    )]
+    NoLedger,
+    /// The party was used, so that the simple way loses its contracts.
+    #[error("{0}; propose it again with --replicate: the contracts must be carried over")]
+    Used(String),
+    /// What must hold right before the step does not.
+    #[error("{0}")]
+    Precondition(String),
+    /// What the step should have brought about is not there.
+    #[error("the node took it, and does not show it: {0}")]
+    NotSeen(String),
+    /// The contracts in a file or on a node are not those that were vouched for.
+    #[error("OtherContracts: {0}")]
+    OtherContracts(String),
+    /// The owner's backup command failed.
+    #[error("the backup command {0}")]
+    BackupCommand(String),
+    /// The node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// An import.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A file of contracts.
+    #[error("the file of contracts: {0}")]
+    Snapshot(#[from] SnapshotError),
+    /// A file that does not seal.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A file that does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file that is not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A file that does not come.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The agent's folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Another file.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl StepError {
+    /// Its name, stable: Canton's own for what a node refused.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::NotYet(_) => "NotYet",
+            Self::NoLedger => "NoLedger",
+            Self::Used(_) => "Used",
+            Self::Precondition(_) => "Precondition",
+            Self::NotSeen(_) => "NotSeen",
+            Self::OtherContracts(_) => "OtherContracts",
+            Self::BackupCommand(_) => "BackupCommand",
+            Self::Node(error) | Self::Import(ImportError::Node(error)) => node_name(error),
+            Self::Import(ImportError::Release(_) | ImportError::Read(_)) => "Import",
+            Self::Snapshot(_) => "Snapshot",
+            Self::Seal(_) => "Seal",
+            Self::Open(_) => "Open",
+            Self::Send(_) => "Send",
+            Self::Fetch(_) => "Fetch",
+            Self::Folder(_) => "Folder",
+            Self::File { .. } => "File",
+            Self::Stopping => "Stopping",
+        }
+    }
+
+    pub(super) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |error| Self::File { path, error }
+    }
+}
+
+fn node_name(error: &NodeError) -> &str {
+    match error {
+        NodeError::Retry(_) => "NodeUnavailable",
+        NodeError::Rejected { reason, .. } => reason,
+        NodeError::OutcomeUnknown(_) => "OutcomeUnknown",
+        NodeError::BadAnswer(_) => "BadAnswer",
+    }
+}

@@ -1,0 +1,248 @@
+//! The owner's part in a hosting: what the agent does on the owner's own node, step by step.
+//!
+//! What comes next is `protocol`'s checklist; here it is only done. Each step makes sure of what must hold right before it
+//! acts, remembers durably what it will need to undo, acts, looks whether it worked, and has the agent vouch for it. Any
+//! step can be repeated after a crash anywhere.
+
+pub mod command;
+mod contracts;
+pub mod error;
+pub mod follow;
+pub mod held;
+mod node;
+mod source;
+mod target;
+pub mod view;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use canton_client::{ledger::Ledger, participant::Participant};
+use custody::keys::parcel_key::ParcelKey;
+use protocol::{
+    hosting::{
+        HostingStep,
+        checklist::{Actor, Alarm, Item, Progress},
+    },
+    intent::CaseId,
+    statement::Claim,
+};
+
+use self::{error::StepError, held::Held, view::View};
+use crate::{coordinator_link::Link, folder::Folder};
+
+/// What a human at the agent says to a run of the owner's part.
+#[derive(Clone, Debug, Default)]
+pub struct Confirmed {
+    /// The steps that the human confirms, by name.
+    pub steps: BTreeSet<HostingStep>,
+    /// How the new host was backed up, in the human's words.
+    pub backup: Option<String>,
+    /// Archives of packages to be uploaded.
+    pub archives: Vec<PathBuf>,
+    /// A sealed snapshot that came by hand.
+    pub sealed: Option<PathBuf>,
+}
+
+/// What the agent is doing about a case right now.
+#[derive(Clone, Debug, Default)]
+pub struct Doing {
+    /// The step.
+    pub step: Option<HostingStep>,
+    /// Bytes of the snapshot so far.
+    pub bytes: u64,
+    /// Contracts so far.
+    pub contracts: u64,
+    /// What went wrong last, and in which step.
+    pub failed: Option<(HostingStep, String, String)>,
+}
+
+/// What the steps need.
+pub struct Tools {
+    /// The owner's participant.
+    pub node: Participant,
+    /// Its Ledger API, where the owner configured it.
+    pub ledger: Option<Ledger>,
+    /// The coordinator.
+    pub link: Link,
+    /// The agent's folder.
+    pub folder: Folder,
+    /// What opens snapshots that are sealed for this owner.
+    pub parcel_key: ParcelKey,
+    /// The owner's own command that backs the node up, and its arguments.
+    pub backup_command: Vec<String>,
+}
+
+/// Does the owner's part, one case at a time.
+#[derive(Clone)]
+pub struct Runner {
+    tools: Arc<Tools>,
+    doing: Arc<Mutex<BTreeMap<CaseId, Doing>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Runner {
+    /// A runner that has done nothing yet.
+    pub fn new(tools: Tools) -> Self {
+        Self { tools: Arc::new(tools), doing: Arc::default(), turn: Arc::default() }
+    }
+
+    /// What is being done about a case.
+    pub fn doing(&self, case: &CaseId) -> Doing {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).get(case).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, case: CaseId, change: impl FnOnce(&mut Doing)) {
+        change(self.doing.lock().unwrap_or_else(PoisonError::into_inner).entry(case).or_default());
+    }
+
+    /// Does the next thing that is this owner's and due, and says what is to be vouched for. `None` where nothing is.
+    ///
+    /// # Errors
+    /// See [`StepError`]. What was begun is gone on with by the next call.
+    pub async fn next(&self, view: &View, confirmed: &Confirmed) -> Result<Option<(Claim, bool)>, StepError> {
+        let _turn = self.turn.lock().await;
+        let Some(step) = due(view, confirmed) else { return Ok(None) };
+        self.change(view.case, |doing| *doing = Doing { step: Some(step), ..Doing::default() });
+        let done = Step { runner: self, tools: &self.tools, view, confirmed }.run(step).await;
+        self.change(view.case, |doing| {
+            doing.step = None;
+            doing.failed = match &done {
+                Ok(_) | Err(StepError::NotYet(_)) => None,
+                Err(error) => Some((step, error.name().to_owned(), error.to_string())),
+            };
+        });
+        done.map(|claim| claim.map(|claim| (claim, confirmed.steps.contains(&step))))
+    }
+
+    /// Whether the owner's node is disconnected now, and stays so: asked anew for each answer to another owner.
+    ///
+    /// # Errors
+    /// See [`StepError`].
+    pub async fn is_disconnected(&self) -> Result<bool, StepError> {
+        node::is_disconnected(&self.tools.node).await
+    }
+
+    /// Whether the node's ledger ends before where this agent saw it after a hosting: it was put back to an old state,
+    /// and goes another way than the one that others have seen.
+    ///
+    /// # Errors
+    /// See [`StepError`].
+    pub async fn silent_fork(&self) -> Result<Option<Fork>, StepError> {
+        let (Some(ledger), Some(floor)) = (&self.tools.ledger, self.tools.folder.ledger_floor()?) else {
+            return Ok(None);
+        };
+        let end = ledger.ledger_end().await?;
+        let end = u64::try_from(end.0).unwrap_or(0);
+        Ok((end < floor).then_some(Fork { floor, end }))
+    }
+
+    /// What this owner does when it proposes to host a party: looks whether the party was ever used.
+    ///
+    /// # Errors
+    /// See [`StepError`].
+    pub async fn look(&self, party: &canton_topology::id::PartyId) -> Result<source::Looked, StepError> {
+        source::look(self.tools.ledger()?, party).await
+    }
+}
+
+/// A ledger that came back from before a hosting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Where it was.
+    pub floor: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+impl std::fmt::Display for Fork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the node's ledger ends at {}, and this agent saw it at {} after a hosting: an older state was restored, and \
+             the node will go another way than the network; stop it, and set it up anew from the network",
+            self.end, self.floor
+        )
+    }
+}
+
+impl Tools {
+    fn ledger(&self) -> Result<&Ledger, StepError> {
+        self.ledger.as_ref().ok_or(StepError::NoLedger)
+    }
+}
+
+/// The first step that is this owner's turn, and that either takes no human or was confirmed by one.
+fn due(view: &View, confirmed: &Confirmed) -> Option<HostingStep> {
+    let is_ours = |item: &&Item| matches!(&item.by, Actor::Owner(owner, _) if *owner == view.me);
+    let mut ours = view.items.iter().filter(is_ours);
+    let item = ours.find(|item| match &item.progress {
+        Progress::Due => match item.step {
+            // Signatures are given by `approve`, which shows what is signed.
+            HostingStep::Consent | HostingStep::Sign => false,
+            // A command of the owner's own, or the words of a human.
+            HostingStep::Backup => view.has_backup_command || confirmed.backup.is_some(),
+            // Nothing to be done where nothing was handed in; topology tells when it is done.
+            HostingStep::Vet => !confirmed.archives.is_empty(),
+            step => !step.takes_a_human() || confirmed.steps.contains(&step),
+        },
+        // A human who knows better may connect the node all the same.
+        Progress::Stopped(Alarm::SignaturesAlive) => confirmed.steps.contains(&item.step),
+        Progress::Done(_) | Progress::Waiting(_) | Progress::Stopped(Alarm::OtherContracts { .. }) => false,
+    });
+    item.map(|item| item.step)
+}
+
+/// One step of one case.
+struct Step<'a> {
+    runner: &'a Runner,
+    tools: &'a Tools,
+    view: &'a View,
+    confirmed: &'a Confirmed,
+}
+
+impl Step<'_> {
+    async fn run(&self, step: HostingStep) -> Result<Option<Claim>, StepError> {
+        match step {
+            HostingStep::Look => self.look().await.map(Some),
+            HostingStep::Survey => self.survey().await.map(Some),
+            HostingStep::Vet => self.vet().await.map(|()| None),
+            HostingStep::Prepare => self.prepare().await.map(Some),
+            HostingStep::PrepareSecond => self.prepare_second().await.map(Some),
+            HostingStep::Disconnect => self.disconnect().await.map(Some),
+            HostingStep::Submit => self.submit().await.map(|()| None),
+            HostingStep::Export => self.export().await.map(Some),
+            HostingStep::Count => self.count().await.map(Some),
+            HostingStep::RestorePruning => self.restore_pruning().await.map(|()| Some(Claim::PruningRestored)),
+            HostingStep::Backup => self.backup().await.map(Some),
+            HostingStep::Import => self.import().await.map(Some),
+            HostingStep::Reconnect => self.reconnect().await.map(|()| Some(Claim::Reconnected)),
+            HostingStep::Clear => self.clear().await.map(|()| None),
+            HostingStep::VerifySource => self.verify().await.map(Some),
+            HostingStep::VerifyTarget => self.verify_target().await.map(Some),
+            HostingStep::PutBackSource => self.restore_pruning().await.map(|()| Some(Claim::PutBack)),
+            HostingStep::PutBackTarget => self.reconnect().await.map(|()| Some(Claim::PutBack)),
+            HostingStep::Consent | HostingStep::Sign => Ok(None),
+        }
+    }
+
+    fn held(&self) -> Result<Held, StepError> {
+        Ok(self.tools.folder.held(&self.view.case)?)
+    }
+
+    fn hold(&self, held: &Held) -> Result<(), StepError> {
+        Ok(self.tools.folder.set_held(&self.view.case, held)?)
+    }
+
+    /// A file of this case, in the agent's own folder.
+    fn file(&self, name: &str) -> PathBuf {
+        self.tools.folder.hosting_file(&self.view.case, name)
+    }
+
+    fn progress(&self, bytes: u64, contracts: u64) {
+        self.runner.change(self.view.case, |doing| (doing.bytes, doing.contracts) = (bytes, contracts));
+    }
+}

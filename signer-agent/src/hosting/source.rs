@@ -1,0 +1,219 @@
+//! The steps of a host that has the party: the source, and the second host that counts beside it.
+
+use std::time::Duration;
+
+use canton_client::{
+    error::NodeError,
+    ledger::{Ledger, Offset},
+    parties::Export,
+};
+use canton_topology::id::PartyId;
+use protocol::statement::{Claim, Snapshot};
+
+use super::{Step, contracts, error::StepError};
+use crate::parcel::{courier::Courier, seal};
+
+/// How long a node looks for the activation that topology shows already.
+const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(120);
+
+/// Whether a party was ever used, as far as a node's ledger tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// It has no contract and took part in nothing, up to that offset.
+    Unused(u64),
+    /// It was used, or nobody can tell; why.
+    Used(String),
+}
+
+/// Looks at a party's whole past on a node that hosts it.
+pub(super) async fn look(ledger: &Ledger, party: &PartyId) -> Result<Looked, StepError> {
+    let pruned = ledger.pruned_offset().await?;
+    if pruned > Offset::BEGIN {
+        let words = format!("the ledger is pruned up to {}, so nobody can tell whether the party was used", pruned.0);
+        return Ok(Looked::Used(words));
+    }
+    let end = ledger.ledger_end().await?;
+    if ledger.active_contracts(party, end).await?.next().await?.is_some() {
+        return Ok(Looked::Used("the party has contracts".to_owned()));
+    }
+    if let Some(at) = ledger.first_update_of(party, Offset::BEGIN, end).await? {
+        return Ok(Looked::Used(format!("the party took part in a transaction at offset {}", at.0)));
+    }
+    Ok(Looked::Unused(u64::try_from(end.0).unwrap_or(0)))
+}
+
+impl Step<'_> {
+    pub(super) async fn look(&self) -> Result<Claim, StepError> {
+        match look(self.tools.ledger()?, &self.view.change.party).await? {
+            Looked::Unused(ledger_end) => Ok(Claim::Unused { ledger_end }),
+            Looked::Used(why) => Err(StepError::Used(why)),
+        }
+    }
+
+    pub(super) async fn survey(&self) -> Result<Claim, StepError> {
+        let ledger = self.tools.ledger()?;
+        let end = ledger.ledger_end().await?;
+        let found = contracts::on_node(ledger, &self.view.change.party, &self.view.synchronizer, end).await?;
+        Ok(Claim::Surveyed { contracts: found.set.count(), packages: found.packages.into_iter().collect() })
+    }
+
+    /// Pruning goes before the ledger's end is noted, so that nothing behind the note can be pruned.
+    pub(super) async fn prepare(&self) -> Result<Claim, StepError> {
+        self.must_still_be_open()?;
+        let mut held = self.held()?;
+        if held.pruning.is_none() {
+            held.pruning = Some(self.tools.node.schedule().await?);
+            self.hold(&held)?;
+        }
+        self.tools.node.clear_schedule().await?;
+        if self.tools.node.schedule().await?.is_some() {
+            return Err(StepError::NotSeen("the pruning schedule is still there".to_owned()));
+        }
+        self.note_ledger_end().await
+    }
+
+    pub(super) async fn prepare_second(&self) -> Result<Claim, StepError> {
+        self.must_still_be_open()?;
+        self.note_ledger_end().await
+    }
+
+    fn must_still_be_open(&self) -> Result<(), StepError> {
+        match self.view.activated {
+            None => Ok(()),
+            Some(_) => {
+                Err(StepError::Precondition("the new host is there already; it is too late for this".to_owned()))
+            }
+        }
+    }
+
+    async fn note_ledger_end(&self) -> Result<Claim, StepError> {
+        let mut held = self.held()?;
+        let begin = match held.begin {
+            Some(begin) => begin,
+            None => {
+                let end = self.tools.ledger()?.ledger_end().await?;
+                if end <= Offset::BEGIN {
+                    let words = "the ledger is empty; its end cannot be noted before anything happened there";
+                    return Err(StepError::NotYet(words.to_owned()));
+                }
+                held.begin = Some(end.0);
+                self.hold(&held)?;
+                end.0
+            }
+        };
+        Ok(Claim::Prepared { begin: u64::try_from(begin).unwrap_or(0) })
+    }
+
+    fn begin(&self) -> Result<Offset, StepError> {
+        let missing = "the ledger's end was not noted before the new host was added; this node cannot export";
+        self.held()?.begin.map(Offset).ok_or_else(|| StepError::Precondition(missing.to_owned()))
+    }
+
+    /// The complete transaction goes out only while the new host says, to this owner too, that it is disconnected.
+    pub(super) async fn submit(&self) -> Result<(), StepError> {
+        self.begin()?;
+        if self.tools.node.schedule().await?.is_some() {
+            let words = "the pruning schedule is on again: somebody set it since; run `workflow run --confirm prepare`";
+            return Err(StepError::Precondition(words.to_owned()));
+        }
+        if !self.view.answered {
+            return Err(StepError::NotYet("the new host is asked once more whether it is disconnected".to_owned()));
+        }
+        let Some(complete) = &self.view.complete else {
+            return Err(StepError::NotYet("signatures are missing".to_owned()));
+        };
+        match self.tools.node.add(&self.view.synchronizer, complete).await {
+            // Whatever it was, topology tells whether it worked.
+            Ok(()) | Err(NodeError::OutcomeUnknown(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn exported(&self) -> Result<(std::path::PathBuf, contracts::Counted), StepError> {
+        let plain = self.file("contracts.acs.gz");
+        let change = &self.view.change;
+        let export = Export {
+            party: change.party.clone(),
+            synchronizer: self.view.synchronizer.clone(),
+            target: change.target.participant.clone(),
+            begin_exclusive: self.begin()?,
+            wait_for_activation: WAIT_FOR_ACTIVATION,
+        };
+        contracts::export(&self.tools.node, &export, &plain, |bytes| self.progress(bytes, 0)).await?;
+        let counted = self.count_file(&plain).await?;
+        Ok((plain, counted))
+    }
+
+    pub(super) async fn export(&self) -> Result<Claim, StepError> {
+        let (change, sealed) = (&self.view.change, self.file("contracts.age"));
+        let Some(recipient) = self.view.recipient else {
+            let words =
+                "the card of the new host's owner names no key to seal for; enter its newest card with `book add`";
+            return Err(StepError::Precondition(words.to_owned()));
+        };
+        let activated_at = self.view.activated.ok_or(StepError::Stopping)?;
+        let (plain, counted) = self.exported().await?;
+        let (from, into) = (plain.clone(), sealed.clone());
+        let file = blocking(move || {
+            let opened = std::fs::File::open(&from).map_err(StepError::file(&from))?;
+            Ok(seal::seal(opened, &recipient, &into, |_| {})?)
+        })
+        .await?;
+        // What nobody needs any more lies around nowhere.
+        tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
+        let contracts = counted.set.count();
+        let courier = Courier::new(self.tools.link.clone(), self.view.case);
+        courier.send(&change.target.owner, &sealed, &mut |progress| self.progress(progress.bytes, contracts)).await?;
+        Ok(Claim::Exported(Snapshot {
+            party: change.party.clone(),
+            target: change.target.participant.clone(),
+            activated_at,
+            contents: counted.set.contents(),
+            file,
+        }))
+    }
+
+    pub(super) async fn count(&self) -> Result<Claim, StepError> {
+        let (plain, counted) = self.exported().await?;
+        tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
+        Ok(Claim::Counted(counted.set.contents()))
+    }
+
+    pub(super) async fn count_file(&self, file: &std::path::Path) -> Result<contracts::Counted, StepError> {
+        let (file, party) = (file.to_owned(), self.view.change.party.clone());
+        let (synchronizer, runner, case) = (self.view.synchronizer.clone(), self.runner.clone(), self.view.case);
+        blocking(move || {
+            contracts::count(&file, &party, &synchronizer, |count| {
+                runner.change(case, |doing| doing.contracts = count);
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn restore_pruning(&self) -> Result<(), StepError> {
+        let Some(remembered) = self.held()?.pruning else { return Ok(()) };
+        let node = &self.tools.node;
+        match &remembered {
+            Some(schedule) => node.set_schedule(schedule).await?,
+            None => node.clear_schedule().await?,
+        }
+        if node.schedule().await? != remembered {
+            return Err(StepError::NotSeen("the pruning schedule is not as it was".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn verify(&self) -> Result<Claim, StepError> {
+        if self.view.is_hosted {
+            return Ok(Claim::SeenHosted);
+        }
+        Err(StepError::NotYet("this node does not show the new host yet".to_owned()))
+    }
+}
+
+/// Runs what blocks on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StepError::Stopping)?
+}
