@@ -43,7 +43,7 @@ impl Actor {
         let standing = standing(case, Some(state), &mut Verifier::default(), at);
         let change = record.change.clone();
         let is_proposed = record.transaction().is_some_and(|one| self.is_proposed(one, &change.target));
-        let recipient = self.agent.book().by_namespace(&change.target.owner);
+        let addressee = self.agent.book().addressee(&change.target.owner);
         Some(View {
             case: *id,
             synchronizer: me.synchronizer.clone(),
@@ -59,7 +59,7 @@ impl Actor {
             snapshot: record.exported().map(|(_, snapshot)| snapshot.clone()),
             counted: record.counted().map(|(_, contents)| *contents),
             is_hosted: record.host().is_some_and(|host| !host.onboarding),
-            recipient: recipient.and_then(|entry| entry.card.parcel_key),
+            addressee,
             has_backup_command: self.has_backup_command,
             change,
         })

@@ -146,24 +146,20 @@ impl Step<'_> {
 
     pub(super) async fn export(&self) -> Result<Claim, StepError> {
         let (change, sealed) = (&self.view.change, self.file("contracts.age"));
-        let Some(recipient) = self.view.recipient else {
-            let words =
-                "the card of the new host's owner names no key to seal for; enter its newest card with `book add`";
-            return Err(StepError::Precondition(words.to_owned()));
-        };
+        let addressee = self.view.addressee.clone().map_err(|none| StepError::Precondition(none.to_string()))?;
         let activated_at = self.view.activated.ok_or(StepError::Stopping)?;
         let (plain, counted) = self.exported().await?;
-        let (from, into) = (plain.clone(), sealed.clone());
+        let (from, into, to) = (plain.clone(), sealed.clone(), addressee.clone());
         let file = blocking(move || {
             let opened = std::fs::File::open(&from).map_err(StepError::file(&from))?;
-            Ok(seal::seal(opened, &recipient, &into, |_| {})?)
+            Ok(seal::seal(opened, &to, &into, |_| {})?)
         })
         .await?;
         // What nobody needs any more lies around nowhere.
         tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
         let contracts = counted.set.count();
         let courier = Courier::new(self.tools.link.clone(), self.view.case);
-        courier.send(&change.target.owner, &sealed, &mut |progress| self.progress(progress.bytes, contracts)).await?;
+        courier.send(&addressee, &sealed, &mut |progress| self.progress(progress.bytes, contracts)).await?;
         Ok(Claim::Exported(Snapshot {
             party: change.party.clone(),
             target: change.target.participant.clone(),
