@@ -12,6 +12,7 @@ use canton_topology::key::{KeyUsage, SigningPublicKey};
 use custody::keys::parcel_key::ParcelKey;
 use protocol::{
     book::{Addressee, Book, Card, Entry},
+    limits,
     parcel::{Content, ContentHash, Sealed},
     statement::SignStatements as _,
 };
@@ -219,6 +220,15 @@ fn t22_a_head_without_end_is_not_read_without_end() {
             b"age-encryption.org/v1\n".iter().chain(line.iter().cycle()).take(9 << 20).copied().collect();
         assert!(matches!(bench.open_changed(&bytes).unwrap_err(), OpenError::Head));
     }
+    // Sound in every other way, and sealed to us among many.
+    let mut long = Vec::new();
+    let keys: Vec<_> = (1..100).map(|number| key(number).identity().to_public()).collect();
+    let encryptor = age::Encryptor::with_recipients(keys.iter().map(|key| key as &dyn age::Recipient)).unwrap();
+    let mut writer = encryptor.wrap_output(&mut long).unwrap();
+    io::Write::write_all(&mut writer, b"a snapshot").unwrap();
+    writer.finish().unwrap();
+    assert!(long.len() > limits::PARCEL_HEAD_BYTES_MAX);
+    assert!(matches!(bench.open_changed(&long).unwrap_err(), OpenError::Head));
 }
 
 #[test]

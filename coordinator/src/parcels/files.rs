@@ -1,7 +1,7 @@
 //! Parcels on the disk: of each, one small file about it and one with its bytes. Both are named after hashes that we
 //! made or read as such; nothing that somebody sent is ever part of a path.
 //!
-//! The small file is a [row](crate::store::row): format, checksum, value. How much of a parcel is there is the length of
+//! The small file is a row of [`crate::store::row`]: format, checksum, value. How much of a parcel is there is the length of
 //! the other one. What a power cut adds to that and nobody was told of does not pass the check at the end.
 
 use std::{

@@ -45,7 +45,7 @@ pub struct View {
     pub counted: Option<Contents>,
     /// Whether topology shows the new host with no flag.
     pub is_hosted: bool,
-    /// To whom a snapshot is sealed: the new host's owner, as the agent's own book has it.
+    /// To whom a snapshot is sealed: the new host's owner, as the agent's own book has it, or why to nobody.
     pub addressee: Result<Addressee, NoAddressee>,
     /// Whether the owner configured a backup command.
     pub has_backup_command: bool,
