@@ -1,5 +1,6 @@
 //! Replays recorded histories and compares every verdict of our judge with Canton's own.
 
+mod compare;
 mod crypto;
 
 use std::{
@@ -13,11 +14,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use canton_topology::{
     Timestamp,
     authorization::{Needed, Requirement, Rules, requirement},
-    judge::{Time, Verdict, Verifier, fold_batch},
+    judge::{Time, Verifier, fold_batch},
     key::{EncryptionKeySpec, KeyFormat, KeySpec},
     signature::{SignatureAlgorithm, SignatureFormat},
     state::{State, StaticParameters},
-    transaction::{Operation, SignedTransaction, Transaction},
+    transaction::{SignedTransaction, Transaction},
 };
 use serde_json::Value;
 
@@ -123,118 +124,28 @@ fn run_history(history: &Value, report: &mut Report) -> Result<()> {
         let time = Time { sequenced: time("sequenced")?, effective: time("effective")? };
         let mut batch = Vec::new();
         let mut expected = Vec::new();
-        for recorded in list(step, "transactions") {
+        for (number, recorded) in list(step, "transactions").iter().enumerate() {
             report.transactions += 1;
-            let place = format!("{id} step {index}");
+            let place = format!("{id} step {index} transaction {number}");
             let bytes = STANDARD.decode(text(recorded, "bytes")?)?;
             let undecodable = text(recorded, "verdict")? == "undecodable";
             match (SignedTransaction::parse_wrapped(&bytes), undecodable) {
                 (Ok(signed), false) => {
-                    compare_reading(&signed, recorded, &place, report)?;
+                    compare::reading(&signed, recorded, &place, report)?;
                     batch.push(signed);
                     expected.push((recorded, place));
                 }
                 (Ok(_), true) => report.differs(&place, "decodes", text(recorded, "rejection")?),
                 (Err(error), false) => report.differs(&place, error, "decodes"),
-                (Err(error), true) => compare_decoding(&error, text(recorded, "rejection")?, &place, report),
+                (Err(error), true) => compare::decoding(&error, text(recorded, "rejection")?, &place, report),
             }
         }
         let verdicts = fold_batch(&mut state, &mut verifier, &batch, time);
         for (verdict, (recorded, place)) in verdicts.iter().zip(&expected) {
-            compare_verdict(verdict, recorded, place, report)?;
+            compare::verdict(verdict, recorded, place, report)?;
         }
     }
-    compare_final_state(&state, history, id, report)
-}
-
-fn compare_decoding(error: &canton_topology::wire::DecodeError, canton: &str, place: &str, report: &mut Report) {
-    // A key of one curve under the name of another makes Canton's parser throw instead of answering.
-    let ours = error.kind.canton_name();
-    let thrown = canton.starts_with("thrown:") && ours == "CryptoDeserializationError";
-    if ours != canton && !thrown {
-        report.differs(place, format!("{ours} ({error})"), canton);
-    }
-}
-
-fn compare_reading(signed: &SignedTransaction, recorded: &Value, place: &str, report: &mut Report) -> Result<()> {
-    let transaction = &signed.transaction;
-    let operation = match transaction.operation() {
-        Operation::AddReplace => "add_replace",
-        Operation::Remove => "remove",
-    };
-    let signers: BTreeSet<String> = signed.signers().iter().map(ToString::to_string).collect();
-    let pairs = [
-        (transaction.hash().to_string(), text(recorded, "tx_hash")?),
-        (transaction.unique_key().to_string(), text(recorded, "unique_key")?),
-        (transaction.mapping().code().letters().to_owned(), text(recorded, "mapping")?),
-        (operation.to_owned(), text(recorded, "operation")?),
-    ];
-    for (ours, canton) in pairs {
-        if ours != canton {
-            report.differs(place, ours, canton);
-        }
-    }
-    if signers != texts(recorded, "signers") {
-        report.differs(place, format!("signers {signers:?}"), format!("{:?}", texts(recorded, "signers")));
-    }
-    Ok(())
-}
-
-fn compare_verdict(verdict: &Verdict, recorded: &Value, place: &str, report: &mut Report) -> Result<()> {
-    let canton = match text(recorded, "verdict")? {
-        "rejected" => text(recorded, "rejection")?.to_owned(),
-        _ if recorded.get("stored_proposal").and_then(Value::as_bool) == Some(true) => "proposal".to_owned(),
-        _ => "active".to_owned(),
-    };
-    let (ours, signers) = match verdict {
-        Verdict::Active { signers } => ("active", Some(signers)),
-        Verdict::Proposal { signers } => ("proposal", Some(signers)),
-        Verdict::Rejected(rejection) => (rejection.name(), None),
-    };
-    let note = recorded.get("note").and_then(Value::as_str).unwrap_or_default();
-    if ours != canton {
-        let why = match verdict {
-            Verdict::Rejected(rejection) => rejection.to_string(),
-            Verdict::Active { .. } | Verdict::Proposal { .. } => String::new(),
-        };
-        report.differs(place, format!("{ours} {why} [{note}]"), canton);
-        return Ok(());
-    }
-    if let Some(signers) = signers {
-        let signers: BTreeSet<String> = signers.iter().map(ToString::to_string).collect();
-        if signers != texts(recorded, "stored_signers") {
-            report.differs(place, format!("stored signers {signers:?} [{note}]"), "others");
-        }
-    }
-    if let (Verdict::Rejected(rejection), Some(code)) = (verdict, recorded.get("error_code").and_then(Value::as_str))
-        && rejection.error_code().0 != code
-    {
-        report.differs(place, rejection.error_code().0, code);
-    }
-    Ok(())
-}
-
-fn compare_final_state(state: &State, history: &Value, id: &str, report: &mut Report) -> Result<()> {
-    let recorded = list(history, "final_state");
-    let rows: Vec<_> = state.rows().collect();
-    if rows.len() != recorded.len() {
-        report.differs(id, format!("{} rows at the end", rows.len()), recorded.len());
-        return Ok(());
-    }
-    for (index, (row, canton)) in rows.iter().zip(recorded).enumerate() {
-        let signers: BTreeSet<String> = row.signers().iter().map(ToString::to_string).collect();
-        let same = row.hash().to_string() == text(canton, "tx_hash")?
-            && row.transaction.unique_key().to_string() == text(canton, "unique_key")?
-            && Some(row.proposal) == canton.get("is_proposal").and_then(Value::as_bool)
-            && Some(row.valid_from.0) == canton.get("valid_from").and_then(Value::as_i64)
-            && row.valid_until.map(|time| time.0) == canton.get("valid_until").and_then(Value::as_i64)
-            && Some(i64::from(row.serial().get())) == canton.get("serial").and_then(Value::as_i64)
-            && signers == texts(canton, "signers");
-        if !same {
-            report.differs(&format!("{id} final row {index}"), format!("{row:?}"), canton);
-        }
-    }
-    Ok(())
+    compare::final_state(&state, history, id, report)
 }
 
 /// A recorded requirement is compared as a formula: by every set that satisfies it.
@@ -333,6 +244,14 @@ fn run_vector(value: &Value, report: &mut Report) -> Result<()> {
     let canton = value.get("restricted_to_synchronizer").and_then(Value::as_str).unwrap_or_default();
     let ours = mapping.restricted_to().map(ToString::to_string).unwrap_or_default();
     pairs.insert("restricted_to_synchronizer", (ours, canton.to_owned()));
+    let canton = value.get("uid").and_then(Value::as_str).unwrap_or_default();
+    pairs.insert("uid", (mapping.uid().map(ToString::to_string).unwrap_or_default(), canton.to_owned()));
+    let written = match text(value, "canton_reencodes_to")? {
+        "same" => STANDARD.encode(&bytes),
+        other => other.to_owned(),
+    };
+    let built = Transaction::build(transaction.operation(), transaction.serial(), &mapping.as_canton_writes());
+    pairs.insert("canton_reencodes_to", (STANDARD.encode(built.bytes()), written));
     for (name, (ours, canton)) in pairs {
         if ours != canton {
             report.differs(&format!("{id} {name}"), ours, canton);

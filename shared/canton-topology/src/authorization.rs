@@ -52,7 +52,7 @@ pub enum Requirement {
     All(Needed),
     /// One or the other; where neither is met, the second one names what is missing.
     Either(Box<Self>, Box<Self>),
-    /// Every one of these.
+    /// Every one of these, in the order in which Canton asks.
     Both(Vec<Self>),
 }
 
@@ -82,6 +82,27 @@ impl Requirement {
                 if first.is_empty() { first } else { b.missing(namespaces, keys) }
             }
             Self::Both(all) => joined(all.iter().map(|part| part.missing(namespaces, keys))),
+        }
+    }
+}
+
+impl Requirement {
+    /// What Canton says is missing: of several parts only the first that is not met, where the plain parts that stand in
+    /// front are one. Empty where the formula is met.
+    pub fn missing_first(&self, namespaces: &BTreeSet<Namespace>, keys: &BTreeSet<Fingerprint>) -> Needed {
+        match self {
+            Self::All(_) => self.missing(namespaces, keys),
+            Self::Either(a, b) => {
+                let first = a.missing_first(namespaces, keys);
+                if first.is_empty() { first } else { b.missing_first(namespaces, keys) }
+            }
+            Self::Both(all) => {
+                let plain = all.iter().take_while(|part| matches!(part, Self::All(_))).count();
+                let (front, rest) = all.split_at(plain);
+                let front = joined(front.iter().map(|part| part.missing(namespaces, keys)));
+                let rest = rest.iter().map(|part| part.missing_first(namespaces, keys));
+                std::iter::once(front).chain(rest).find(|missing| !missing.is_empty()).unwrap_or_default()
+            }
         }
     }
 }
@@ -178,13 +199,14 @@ fn of_party(new: &PartyToParticipant, old: Option<&PartyToParticipant>, rules: R
     if !added.is_empty() {
         all.push(Requirement::namespaces(added.iter().map(|host| host.namespace()).chain([party])));
     }
-    for before in old.iter().flat_map(|old| &old.participants) {
-        let host = before.participant.namespace();
-        match new.host(&before.participant) {
-            None => all.push(party_or(party, host)),
-            Some(now) => all.extend(of_host(before, now, party, host, rules)),
-        }
-    }
+    let before: Vec<&HostingParticipant> = old.iter().flat_map(|old| &old.participants).collect();
+    let stayed = |now: &HostingParticipant| before.iter().find(|host| host.participant == now.participant).copied();
+    let stayed: Vec<(&HostingParticipant, &HostingParticipant)> =
+        new.participants.iter().filter_map(|now| Some((stayed(now)?, now))).collect();
+    all.extend(stayed.iter().filter_map(|(before, now)| of_onboarding(before, now, party)));
+    let left = before.iter().filter(|host| new.host(&host.participant).is_none());
+    all.extend(left.map(|host| party_or(party, host.participant.namespace())));
+    all.extend(stayed.iter().filter_map(|(before, now)| of_permission(before, now, party, rules)));
     if all.is_empty() {
         // Nothing differs, as when the mapping is removed.
         return Requirement::All(Needed { namespaces: BTreeSet::from([party.clone()]), keys: added_keys });
@@ -204,26 +226,28 @@ fn party_or(party: &Namespace, host: &Namespace) -> Requirement {
     Requirement::Either(Box::new(Requirement::namespaces([party])), Box::new(Requirement::namespaces([host])))
 }
 
-/// What the change of one host requires.
-fn of_host(
+/// What a change of one host's onboarding marker requires.
+fn of_onboarding(before: &HostingParticipant, now: &HostingParticipant, party: &Namespace) -> Option<Requirement> {
+    match (before.onboarding, now.onboarding) {
+        (true, false) => Some(Requirement::namespaces([now.participant.namespace()])),
+        (false, true) => Some(Requirement::namespaces([party])),
+        (true, true) | (false, false) => None,
+    }
+}
+
+/// What a change of one host's permission requires.
+fn of_permission(
     before: &HostingParticipant,
     now: &HostingParticipant,
     party: &Namespace,
-    host: &Namespace,
     rules: Rules,
-) -> Vec<Requirement> {
-    let mut all = Vec::new();
+) -> Option<Requirement> {
+    let host = now.participant.namespace();
     match now.permission.cmp(&before.permission) {
         // Older releases asked the party alone.
-        std::cmp::Ordering::Less if rules == Rules::InitialSnapshot => all.push(Requirement::namespaces([party])),
-        std::cmp::Ordering::Less => all.push(Requirement::namespaces([party, host])),
-        std::cmp::Ordering::Greater => all.push(party_or(party, host)),
-        std::cmp::Ordering::Equal => {}
+        std::cmp::Ordering::Less if rules == Rules::InitialSnapshot => Some(Requirement::namespaces([party])),
+        std::cmp::Ordering::Less => Some(Requirement::namespaces([party, host])),
+        std::cmp::Ordering::Greater => Some(party_or(party, host)),
+        std::cmp::Ordering::Equal => None,
     }
-    match (before.onboarding, now.onboarding) {
-        (true, false) => all.push(Requirement::namespaces([host])),
-        (false, true) => all.push(Requirement::namespaces([party])),
-        (true, true) | (false, false) => {}
-    }
-    all
 }

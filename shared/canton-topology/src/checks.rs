@@ -2,18 +2,18 @@
 //!
 //! Source: `topology-protocol` 4.4, corrected by the recorded verdicts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Timestamp,
     authorization::Rules,
-    id::{Member, MemberKind, ParticipantId, decentralized_namespace},
+    id::{Member, MemberKind, ParticipantId, PhysicalSynchronizerId, decentralized_namespace},
     mapping::{
         Code, DecentralizedNamespaceDefinition, LsuAnnouncement, LsuSequencerConnectionSuccessor, Mapping,
         MediatorSynchronizerState, NamespaceDelegation, OnboardingRestriction, OwnerKey, OwnerToKeyMapping,
         PartyToParticipant, Permission, SequencerSynchronizerState, SynchronizerTrustCertificate,
     },
-    rejection::Rejection,
+    rejection::{KeyPurpose, Rejection},
     state::{Row, State},
     transaction::{Operation, Serial, Transaction},
 };
@@ -34,18 +34,18 @@ pub(crate) fn check(scene: &Scene<'_>, transaction: &Transaction, is_root_remova
     let (operation, mapping) = (transaction.operation(), transaction.mapping());
     let removes = operation == Operation::Remove;
     if removes && scene.previous.is_none() && !is_root_removal {
-        return Err(Rejection::NoCorrespondingActiveTxToRevoke);
+        return Err(Rejection::NoCorrespondingActiveTxToRevoke { kind: mapping.code() });
     }
     if !removes && transaction.serial() == Serial::LAST {
         return Err(Rejection::InvalidTopologyMapping("the last serial is reserved for a removal".to_owned()));
     }
-    if removes && scene.previous.is_some_and(|row| !repeats(row.transaction.mapping(), mapping)) {
-        return Err(Rejection::RemoveMustNotChangeMapping);
+    if let Some(row) = scene.previous.filter(|row| removes && !repeats(row.transaction.mapping(), mapping)) {
+        return Err(Rejection::RemoveMustNotChangeMapping { active: row.hash() });
     }
     if !matches!(mapping, Mapping::LsuAnnouncement(_) | Mapping::LsuSequencerConnectionSuccessor(_))
-        && announces_successor(scene.state)
+        && let Some(successor) = announced_successor(scene.state)
     {
-        return Err(Rejection::AnnouncedLsuTopologyFreeze);
+        return Err(Rejection::AnnouncedLsuTopologyFreeze { successor: successor.clone() });
     }
     match (mapping, operation) {
         (Mapping::SynchronizerTrustCertificate(m), Operation::AddReplace) => scene.trust_certificate(m),
@@ -56,7 +56,9 @@ pub(crate) fn check(scene: &Scene<'_>, transaction: &Transaction, is_root_remova
         (Mapping::SequencerSynchronizerState(m), Operation::AddReplace) => scene.sequencers(m),
         (Mapping::DecentralizedNamespaceDefinition(m), Operation::AddReplace) => scene.definition(m),
         (Mapping::NamespaceDelegation(m), Operation::AddReplace) => scene.delegation(m),
-        (Mapping::SynchronizerParametersState(_), Operation::Remove) => Err(Rejection::CannotRemoveMapping),
+        (Mapping::SynchronizerParametersState(_), Operation::Remove) => {
+            Err(Rejection::CannotRemoveMapping { kind: mapping.code() })
+        }
         (Mapping::LsuAnnouncement(m), Operation::AddReplace) => scene.announcement(m, transaction.serial()),
         (Mapping::LsuSequencerConnectionSuccessor(m), Operation::AddReplace) => scene.successor(m),
         (
@@ -97,9 +99,10 @@ fn repeats(active: &Mapping, removal: &Mapping) -> bool {
     }
 }
 
-fn announces_successor(state: &State) -> bool {
+fn announced_successor(state: &State) -> Option<&PhysicalSynchronizerId> {
     let own = state.synchronizer();
-    announcements(state).any(|m| m.successor.logical == own.logical && m.successor > *own)
+    let all = announcements(state).map(|announcement| &announcement.successor);
+    all.into_iter().find(|successor| successor.logical == own.logical && *successor > own)
 }
 
 /// The active announcements.
@@ -136,8 +139,7 @@ impl Scene<'_> {
     }
 
     fn lacking_keys(&self, members: impl Iterator<Item = Member>) -> Result<(), Rejection> {
-        let members: BTreeSet<String> =
-            members.filter(|member| !self.has_keys(member)).map(|member| member.to_string()).collect();
+        let members: BTreeSet<Member> = members.filter(|member| !self.has_keys(member)).collect();
         if members.is_empty() { Ok(()) } else { Err(Rejection::InsufficientKeys { members }) }
     }
 
@@ -160,25 +162,29 @@ impl Scene<'_> {
 
     fn trust_certificate(&self, certificate: &SynchronizerTrustCertificate) -> Result<(), Rejection> {
         if self.was_removed() {
-            return Err(Rejection::ParticipantCannotRejoinSynchronizer);
+            let participant = certificate.participant.clone();
+            return Err(Rejection::ParticipantCannotRejoinSynchronizer { participant });
         }
         let conflicts = self.state.of_kind(Code::PartyToParticipant).any(|row| {
             matches!(row.transaction.mapping(), Mapping::PartyToParticipant(party)
                 if party.party.uid() == certificate.participant.uid() && !is_admin_party(party))
         });
         if conflicts {
-            return Err(Rejection::ParticipantIdConflictWithPartyId);
+            let participant = certificate.participant.clone();
+            return Err(Rejection::ParticipantIdConflictWithPartyId { participant });
         }
         let parameters =
             self.state.of_kind(Code::SynchronizerParametersState).find_map(|row| match row.transaction.mapping() {
                 Mapping::SynchronizerParametersState(m) if m.synchronizer == certificate.synchronizer => Some(m),
                 _ => None,
             });
-        match parameters.ok_or(Rejection::MissingSynchronizerParameters)?.onboarding_restriction {
+        let missing = || Rejection::MissingSynchronizerParameters { synchronizer: certificate.synchronizer.clone() };
+        match parameters.ok_or_else(missing)?.onboarding_restriction {
             OnboardingRestriction::UnrestrictedOpen => {}
             OnboardingRestriction::RestrictedOpen => self.permission_to_join(certificate)?,
-            OnboardingRestriction::UnrestrictedLocked | OnboardingRestriction::RestrictedLocked => {
-                return Err(Rejection::OnboardingRestrictionInPlace);
+            restriction @ (OnboardingRestriction::UnrestrictedLocked | OnboardingRestriction::RestrictedLocked) => {
+                let participant = certificate.participant.clone();
+                return Err(Rejection::OnboardingRestrictionInPlace { participant, restriction, login_after: None });
             }
         }
         let member = Member { kind: MemberKind::Participant, uid: certificate.participant.uid().clone() };
@@ -186,20 +192,30 @@ impl Scene<'_> {
     }
 
     fn permission_to_join(&self, certificate: &SynchronizerTrustCertificate) -> Result<(), Rejection> {
-        let permitted = self.state.of_kind(Code::ParticipantSynchronizerPermission).any(|row| {
-            matches!(row.transaction.mapping(), Mapping::ParticipantSynchronizerPermission(m)
-                if m.participant == certificate.participant
-                    && m.synchronizer == certificate.synchronizer
-                    && m.login_after.is_none_or(|time| time <= self.effective))
+        let permission = self.state.of_kind(Code::ParticipantSynchronizerPermission).find_map(|row| {
+            match row.transaction.mapping() {
+                Mapping::ParticipantSynchronizerPermission(m)
+                    if m.participant == certificate.participant && m.synchronizer == certificate.synchronizer =>
+                {
+                    Some(m.login_after)
+                }
+                _ => None,
+            }
         });
-        if permitted { Ok(()) } else { Err(Rejection::OnboardingRestrictionInPlace) }
+        let participant = certificate.participant.clone();
+        let restriction = OnboardingRestriction::RestrictedOpen;
+        match permission {
+            Some(login_after) if login_after.is_none_or(|time| time <= self.effective) => Ok(()),
+            Some(login_after) => Err(Rejection::OnboardingRestrictionInPlace { participant, restriction, login_after }),
+            None => Err(Rejection::OnboardingRestrictionInPlace { participant, restriction, login_after: None }),
+        }
     }
 
     fn party(&self, party: &PartyToParticipant) -> Result<(), Rejection> {
         let certified = self.certified();
         let is_participants = certified.iter().any(|participant| participant.uid() == party.party.uid());
         if is_participants && !is_admin_party(party) {
-            return Err(Rejection::PartyIdConflictWithAdminParty);
+            return Err(Rejection::PartyIdConflictWithAdminParty { party: party.party.clone() });
         }
         let before = match self.live() {
             Some(Mapping::PartyToParticipant(before)) => Some(before),
@@ -207,12 +223,12 @@ impl Scene<'_> {
         };
         let is_new = |participant: &&ParticipantId| before.is_none_or(|before| before.host(participant).is_none());
         let new: Vec<&ParticipantId> = party.participants.iter().map(|host| &host.participant).filter(is_new).collect();
-        let members: BTreeSet<String> =
-            new.iter().filter(|host| !certified.contains(*host)).map(ToString::to_string).collect();
+        let member = |host: &&ParticipantId| Member { kind: MemberKind::Participant, uid: host.uid().clone() };
+        let members: BTreeSet<Member> = new.iter().filter(|host| !certified.contains(*host)).map(member).collect();
         if !members.is_empty() {
             return Err(Rejection::UnknownMembers { members });
         }
-        self.lacking_keys(new.iter().map(|host| Member { kind: MemberKind::Participant, uid: host.uid().clone() }))?;
+        self.lacking_keys(new.iter().map(member))?;
         let namespace = party.party.namespace();
         let revoked = || {
             self.state
@@ -227,21 +243,23 @@ impl Scene<'_> {
 
     fn owner_keys(&self, keys: &OwnerToKeyMapping) -> Result<(), Rejection> {
         if self.was_removed() {
-            return Err(Rejection::CannotReregisterKeys);
+            return Err(Rejection::CannotReregisterKeys { member: keys.member.clone() });
         }
         let taken = self.state.parameters();
         let signs = keys.signing_keys().any(|key| taken.signing_keys.contains(&key.spec()));
         let is_taken = |key: &OwnerKey| matches!(key, OwnerKey::Encryption(key) if taken.encryption_keys.contains(&key.key_spec()));
         let decrypts = keys.keys.iter().any(is_taken);
-        if !signs || (keys.member.kind == MemberKind::Participant && !decrypts) {
-            return Err(Rejection::InvalidOwnerToKeyMapping);
+        let lacks = |lacks| Err(Rejection::InvalidOwnerToKeyMapping { member: keys.member.clone(), lacks });
+        match (signs, decrypts || keys.member.kind != MemberKind::Participant) {
+            (false, _) => lacks(KeyPurpose::Signing),
+            (true, false) => lacks(KeyPurpose::Encryption),
+            (true, true) => Ok(()),
         }
-        Ok(())
     }
 
     fn owner_keys_removal(&self, keys: &OwnerToKeyMapping) -> Result<(), Rejection> {
         let own = &self.state.synchronizer().logical;
-        let in_use = self.state.actives().any(|row| match row.transaction.mapping() {
+        let user = self.state.actives().find(|row| match row.transaction.mapping() {
             Mapping::SynchronizerTrustCertificate(m) => {
                 keys.member.kind == MemberKind::Participant && m.participant.uid() == &keys.member.uid
             }
@@ -253,7 +271,8 @@ impl Scene<'_> {
             }
             _ => false,
         });
-        if in_use { Err(Rejection::InvalidOwnerToKeyMappingRemoval) } else { Ok(()) }
+        let member = keys.member.clone();
+        user.map_or(Ok(()), |row| Err(Rejection::InvalidOwnerToKeyMappingRemoval { member, user: row.hash() }))
     }
 
     fn mediators(&self, new: &MediatorSynchronizerState) -> Result<(), Rejection> {
@@ -262,14 +281,21 @@ impl Scene<'_> {
             _ => Vec::new(),
         };
         let added: Vec<&Member> = new.members().filter(|member| !before.contains(member)).collect();
-        let elsewhere = self.state.of_kind(Code::MediatorSynchronizerState).any(|row| {
-            matches!(row.transaction.mapping(), Mapping::MediatorSynchronizerState(other)
-                if other.synchronizer == new.synchronizer
-                    && other.group != new.group
-                    && other.members().any(|member| added.contains(&member)))
-        });
-        if elsewhere {
-            return Err(Rejection::MediatorsAlreadyInOtherGroups);
+        let others =
+            self.state.of_kind(Code::MediatorSynchronizerState).filter_map(|row| match row.transaction.mapping() {
+                Mapping::MediatorSynchronizerState(other)
+                    if other.synchronizer == new.synchronizer && other.group != new.group =>
+                {
+                    Some(other)
+                }
+                _ => None,
+            });
+        let of_group = |other: &MediatorSynchronizerState| -> Vec<(Member, u32)> {
+            other.members().filter(|member| added.contains(member)).map(|one| (one.clone(), other.group)).collect()
+        };
+        let elsewhere: BTreeMap<Member, u32> = others.flat_map(of_group).collect();
+        if !elsewhere.is_empty() {
+            return Err(Rejection::MediatorsAlreadyInOtherGroups { group: new.group, elsewhere });
         }
         self.servers_lacking_keys(added.into_iter().cloned())
     }
@@ -312,11 +338,13 @@ impl Scene<'_> {
         {
             let repeated = before == new && row.serial() == serial;
             if new.successor <= before.successor && !repeated {
-                return Err(Rejection::InvalidSynchronizerSuccessor);
+                let (found, before) = (new.successor.clone(), before.successor.clone());
+                return Err(Rejection::InvalidSynchronizerSuccessor { found, before });
             }
         }
         if new.upgrade_time <= self.effective {
-            return Err(Rejection::InvalidUpgradeTime);
+            let (found, effective) = (new.upgrade_time, self.effective);
+            return Err(Rejection::InvalidUpgradeTime { found, effective });
         }
         Ok(())
     }
@@ -325,7 +353,10 @@ impl Scene<'_> {
         let announced = self.announced.iter().find(|m| m.successor.logical == new.successor.logical);
         match announced {
             None => Err(Rejection::NoLsuAnnounced),
-            Some(m) if m.successor != new.successor => Err(Rejection::LsuSequencerSuccessorInvalidSuccessorPsid),
+            Some(m) if m.successor != new.successor => {
+                let (found, announced) = (new.successor.clone(), m.successor.clone());
+                Err(Rejection::LsuSequencerSuccessorInvalidSuccessorPsid { found, announced })
+            }
             Some(_) => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     key::{KeyUsage, SigningPublicKey},
     mapping::{Code, LsuAnnouncement, Mapping},
     rejection::{Rejection, SignatureRefusal},
-    signature::SignatureAlgorithm,
+    signature::{Signature, SignatureAlgorithm, SignatureError},
     snapshot::Item,
     state::{Row, State, root_delegation},
     transaction::{Operation, Serial, SignatureOver, SignedTransaction, Transaction},
@@ -156,8 +156,8 @@ fn authorize(
     previous: Option<&Row>,
 ) -> Result<Needed, Rejection> {
     let own = &state.synchronizer().logical;
-    if transaction.mapping().restricted_to().is_some_and(|synchronizer| synchronizer != own) {
-        return Err(Rejection::InvalidSynchronizer);
+    if let Some(synchronizer) = transaction.mapping().restricted_to().filter(|synchronizer| *synchronizer != own) {
+        return Err(Rejection::InvalidSynchronizer { synchronizer: synchronizer.clone() });
     }
     if is_root_certificate(transaction, signatures)
         && let Some(root) = root_delegation(transaction)
@@ -184,7 +184,7 @@ fn authorize(
     if previous.is_some_and(|row| says_the_same(&row.transaction, transaction)) {
         return Ok(Needed::default());
     }
-    Ok(roles.missing)
+    Ok(roles.missing_first)
 }
 
 fn says_the_same(a: &Transaction, b: &Transaction) -> bool {
@@ -199,21 +199,37 @@ fn verify(
     usages: &[KeyUsage],
 ) -> Result<(), Rejection> {
     let refused = |reason| Err(Rejection::SignatureCheckFailed { key: signed.signature.signed_by().clone(), reason });
-    let parameters = state.parameters();
-    let algorithm = signed.signature.algorithm().unwrap_or(SignatureAlgorithm::of(key.spec()));
-    let is_taken = parameters.signature_formats.contains(&signed.signature.format())
-        && parameters.key_formats.contains(&key.format())
-        && parameters.signing_keys.contains(&key.spec())
-        && parameters.signing_algorithms.contains(&algorithm);
-    if !is_taken {
-        return refused(SignatureRefusal::NotTaken);
+    if let Some(reason) = not_taken(state, &signed.signature, key) {
+        return refused(reason);
     }
-    if !usages.iter().any(|usage| key.usage().contains(usage)) {
-        return refused(SignatureRefusal::KeyUsage);
-    }
+    let has_usage = usages.iter().any(|usage| key.usage().contains(usage));
+    // The usage is asked for after the algorithm, and before the signature's format and the mathematics.
     match verifier.verify(signed, key) {
+        Err(error @ (SignatureError::WrongKey | SignatureError::Delegated | SignatureError::Algorithm)) => {
+            refused(error.into())
+        }
+        Ok(()) | Err(_) if !has_usage => refused(SignatureRefusal::KeyUsage),
         Ok(()) => Ok(()),
         Err(error) => refused(error.into()),
+    }
+}
+
+/// What the synchronizer itself does not take, in Canton's order.
+fn not_taken(state: &State, signature: &Signature, key: &SigningPublicKey) -> Option<SignatureRefusal> {
+    let taken = state.parameters();
+    if !taken.signature_formats.contains(&signature.format()) {
+        return Some(SignatureRefusal::SignatureFormat);
+    }
+    if !taken.key_formats.contains(&key.format()) {
+        return Some(SignatureRefusal::KeyFormat);
+    }
+    if !taken.signing_keys.contains(&key.spec()) {
+        return Some(SignatureRefusal::KeySpec);
+    }
+    match signature.algorithm() {
+        Some(algorithm) => (!taken.signing_algorithms.contains(&algorithm)).then_some(SignatureRefusal::Algorithm),
+        None => (!taken.signing_algorithms.contains(&SignatureAlgorithm::of(key.spec())))
+            .then_some(SignatureRefusal::NoAlgorithm),
     }
 }
 
@@ -225,6 +241,8 @@ pub(crate) struct Roles {
     pub by_possession: BTreeMap<Fingerprint, SigningPublicKey>,
     /// What is missing still.
     pub missing: Needed,
+    /// What Canton says of it.
+    missing_first: Needed,
 }
 
 impl Roles {
@@ -272,10 +290,12 @@ impl Roles {
         }
         let proved = by_possession.keys().cloned().collect();
         let mut missing = required.missing(&authorized, &proved);
+        let mut missing_first = required.missing_first(&authorized, &proved);
         if rules.forgive_keys_of(transaction.mapping()) {
             missing.keys.clear();
+            missing_first.keys.clear();
         }
-        Self { missing, by_namespace, by_possession }
+        Self { missing, missing_first, by_namespace, by_possession }
     }
 
     fn key(&self, fingerprint: &Fingerprint) -> Option<&SigningPublicKey> {

@@ -2,13 +2,19 @@
 //!
 //! Source: `topology-protocol` 5.8.
 
-use std::collections::BTreeSet;
+mod code;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 use crate::{
+    Timestamp,
     authorization::Needed,
-    id::{Fingerprint, Namespace},
+    hash::TransactionHash,
+    id::{Fingerprint, Member, Namespace, ParticipantId, PartyId, PhysicalSynchronizerId, SynchronizerId},
+    mapping::{Code, OnboardingRestriction},
+    show::moment,
     signature::SignatureError,
     transaction::Serial,
 };
@@ -51,35 +57,50 @@ pub enum Rejection {
         reason: SignatureRefusal,
     },
     /// The mapping belongs to another synchronizer.
-    #[error("the mapping is for another synchronizer")]
-    InvalidSynchronizer,
+    #[error("the mapping is for another synchronizer, {synchronizer}")]
+    InvalidSynchronizer {
+        /// The one that it names.
+        synchronizer: SynchronizerId,
+    },
     /// There is nothing to remove.
-    #[error("there is nothing to remove")]
-    NoCorrespondingActiveTxToRevoke,
+    #[error("there is no {} to remove", kind.name())]
+    NoCorrespondingActiveTxToRevoke {
+        /// The kind of what would be removed.
+        kind: Code,
+    },
     /// The mapping makes no sense here.
     #[error("{0}")]
     InvalidTopologyMapping(String),
     /// This kind is never removed.
-    #[error("a mapping of this kind cannot be removed")]
-    CannotRemoveMapping,
+    #[error("{} cannot be removed", kind.name())]
+    CannotRemoveMapping {
+        /// The kind.
+        kind: Code,
+    },
     /// A removal must repeat what it removes.
-    #[error("a removal must repeat the active mapping as it is")]
-    RemoveMustNotChangeMapping,
+    #[error("a removal must repeat the active mapping as it is, that of {active}")]
+    RemoveMustNotChangeMapping {
+        /// What is active.
+        active: TransactionHash,
+    },
     /// A member lacks keys.
     #[error("these members have no keys: {}", list(members))]
     InsufficientKeys {
         /// The members.
-        members: BTreeSet<String>,
+        members: BTreeSet<Member>,
     },
     /// A member is not on the synchronizer.
     #[error("these members are not on the synchronizer: {}", list(members))]
     UnknownMembers {
         /// The members.
-        members: BTreeSet<String>,
+        members: BTreeSet<Member>,
     },
     /// The synchronizer has no parameters.
-    #[error("the synchronizer has no parameters")]
-    MissingSynchronizerParameters,
+    #[error("{synchronizer} has no parameters")]
+    MissingSynchronizerParameters {
+        /// The synchronizer.
+        synchronizer: SynchronizerId,
+    },
     /// The delegation was revoked, for good.
     #[error("the delegation of {namespace} was revoked; that is final")]
     NamespaceHasBeenRevoked {
@@ -93,44 +114,145 @@ pub enum Rejection {
         namespace: Namespace,
     },
     /// The party has a participant's name.
-    #[error("the party has the name of a participant's own party")]
-    PartyIdConflictWithAdminParty,
+    #[error("{party} has the name of a participant's own party")]
+    PartyIdConflictWithAdminParty {
+        /// The party.
+        party: PartyId,
+    },
     /// The participant has a party's name.
-    #[error("the participant has the name of a party")]
-    ParticipantIdConflictWithPartyId,
+    #[error("participant {participant} has the name of a party")]
+    ParticipantIdConflictWithPartyId {
+        /// The participant, and the party.
+        participant: ParticipantId,
+    },
     /// The keys do not suffice for a member.
-    #[error("the keys do not suffice for this member")]
-    InvalidOwnerToKeyMapping,
+    #[error("{member} has no {lacks} key of a kind that the synchronizer takes")]
+    InvalidOwnerToKeyMapping {
+        /// The member.
+        member: Member,
+        /// What it lacks.
+        lacks: KeyPurpose,
+    },
     /// The keys are in use.
-    #[error("the keys are in use and cannot be removed")]
-    InvalidOwnerToKeyMappingRemoval,
+    #[error("the keys of {member} are in use by {user} and cannot be removed")]
+    InvalidOwnerToKeyMappingRemoval {
+        /// The member.
+        member: Member,
+        /// The active transaction for which it needs them.
+        user: TransactionHash,
+    },
     /// Keys that were removed cannot come back.
-    #[error("a member that was removed cannot register keys again")]
-    CannotReregisterKeys,
+    #[error("{member} was removed and cannot register keys again")]
+    CannotReregisterKeys {
+        /// The member.
+        member: Member,
+    },
     /// A participant that left cannot come back.
-    #[error("a participant that left cannot join again")]
-    ParticipantCannotRejoinSynchronizer,
+    #[error("participant {participant} left and cannot join again")]
+    ParticipantCannotRejoinSynchronizer {
+        /// The participant.
+        participant: ParticipantId,
+    },
     /// The synchronizer lets nobody, or not this one, join.
-    #[error("the synchronizer does not let this participant join")]
-    OnboardingRestrictionInPlace,
+    #[error("the synchronizer does not let participant {participant} join: it is {restriction:?}")]
+    OnboardingRestrictionInPlace {
+        /// The participant.
+        participant: ParticipantId,
+        /// What the synchronizer restricts.
+        restriction: OnboardingRestriction,
+        /// From when on it may, where its permission says so.
+        login_after: Option<Timestamp>,
+    },
     /// An upgrade was announced; nothing else may change.
-    #[error("an upgrade of the synchronizer is announced; nothing else may change")]
-    AnnouncedLsuTopologyFreeze,
+    #[error("the upgrade to {successor} is announced; nothing else may change")]
+    AnnouncedLsuTopologyFreeze {
+        /// What it is upgraded to.
+        successor: PhysicalSynchronizerId,
+    },
     /// No upgrade was announced.
     #[error("no upgrade is announced")]
     NoLsuAnnounced,
     /// The successor is not a later one.
-    #[error("the successor must be later than the one announced before")]
-    InvalidSynchronizerSuccessor,
+    #[error("the successor {found} must be later than {before}, the one announced before")]
+    InvalidSynchronizerSuccessor {
+        /// The successor.
+        found: PhysicalSynchronizerId,
+        /// The one announced before.
+        before: PhysicalSynchronizerId,
+    },
     /// The successor is not the announced one.
-    #[error("the successor is not the announced one")]
-    LsuSequencerSuccessorInvalidSuccessorPsid,
+    #[error("the successor {found} is not the announced one, {announced}")]
+    LsuSequencerSuccessorInvalidSuccessorPsid {
+        /// The successor.
+        found: PhysicalSynchronizerId,
+        /// The announced one.
+        announced: PhysicalSynchronizerId,
+    },
     /// The upgrade lies in the past.
-    #[error("the time of the upgrade has passed")]
-    InvalidUpgradeTime,
+    #[error("the time of the upgrade, {}, must be after {}, when it becomes effective", moment(*found), moment(*effective))]
+    InvalidUpgradeTime {
+        /// The time of the upgrade.
+        found: Timestamp,
+        /// When the announcement becomes effective.
+        effective: Timestamp,
+    },
     /// A mediator is in another group.
-    #[error("a mediator is in another group already")]
-    MediatorsAlreadyInOtherGroups,
+    #[error("mediators of group {group} are in other groups already: {}", groups_text(elsewhere))]
+    MediatorsAlreadyInOtherGroups {
+        /// The group that would take them.
+        group: u32,
+        /// In which group each of them is.
+        elsewhere: BTreeMap<Member, u32>,
+    },
+    /// A signature over several transactions does not cover this one. The parser refuses that before any node judges it.
+    #[error("a signature over {} transactions does not cover {transaction}", covered.len())]
+    MultiTransactionHashMismatch {
+        /// The transaction.
+        transaction: TransactionHash,
+        /// What is covered.
+        covered: BTreeSet<TransactionHash>,
+    },
+    /// No signature at all. The parser refuses that before any node judges it.
+    #[error("there is no signature")]
+    NoSignatureProvided,
+    /// Something that a node believes impossible.
+    #[error("a node failed: {reason}")]
+    InternalError {
+        /// What it said.
+        reason: String,
+    },
+    /// A participant that hosts parties would leave. Only the submitting node asks.
+    #[error("participant {participant} still hosts {}", list(parties))]
+    ParticipantStillHostsParties {
+        /// The participant.
+        participant: ParticipantId,
+        /// The parties.
+        parties: BTreeSet<PartyId>,
+    },
+    /// Members that were removed would return. Only the submitting node asks.
+    #[error("these members left and cannot join again: {}", list(members))]
+    MembersCannotRejoinSynchronizer {
+        /// The members.
+        members: BTreeSet<Member>,
+    },
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPurpose {
+    /// It signs.
+    Signing,
+    /// It decrypts.
+    Encryption,
+}
+
+impl std::fmt::Display for KeyPurpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Signing => "signing",
+            Self::Encryption => "encryption",
+        })
+    }
 }
 
 /// Why a signature does not count.
@@ -142,9 +264,39 @@ pub enum SignatureRefusal {
     /// The key has not the usage that it needs here.
     #[error("the key has not the usage that it needs here")]
     KeyUsage,
-    /// The synchronizer does not take keys on this curve or in this format, or this algorithm or format of signatures.
-    #[error("the synchronizer does not take this key's curve or format, or this signature's algorithm or format")]
-    NotTaken,
+    /// The synchronizer does not take signatures in this format.
+    #[error("the synchronizer does not take signatures in this format")]
+    SignatureFormat,
+    /// The synchronizer does not take keys in this format.
+    #[error("the synchronizer does not take keys in this format")]
+    KeyFormat,
+    /// The synchronizer does not take keys on this curve.
+    #[error("the synchronizer does not take keys on this curve")]
+    KeySpec,
+    /// The synchronizer does not take the algorithm that the signature names.
+    #[error("the synchronizer does not take this algorithm")]
+    Algorithm,
+    /// The signature names no algorithm, and the synchronizer takes none for the key's curve.
+    #[error("the synchronizer takes no algorithm for this key's curve")]
+    NoAlgorithm,
+}
+
+impl SignatureRefusal {
+    /// Canton's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature(SignatureError::WrongKey | SignatureError::Delegated) => "SignatureWithWrongKey",
+            Self::Signature(SignatureError::Format) | Self::SignatureFormat => "UnsupportedSignatureFormat",
+            Self::Signature(SignatureError::Algorithm) => "KeyAlgoSpecsMismatch",
+            Self::Signature(SignatureError::Key) => "InvalidKeyError",
+            Self::Signature(SignatureError::Invalid) => "InvalidSignature",
+            Self::KeyUsage => "InvalidKeyUsage",
+            Self::KeyFormat => "UnsupportedKeyFormat",
+            Self::KeySpec => "UnsupportedKeySpec",
+            Self::Algorithm => "UnsupportedAlgorithmSpec",
+            Self::NoAlgorithm => "NoMatchingAlgorithmSpec",
+        }
+    }
 }
 
 fn list<T: std::fmt::Display>(items: &BTreeSet<T>) -> String {
@@ -157,77 +309,6 @@ fn missing_text(missing: &Needed) -> String {
     namespaces.chain(keys).collect::<Vec<_>>().join(", ")
 }
 
-impl Rejection {
-    /// Canton's name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::SerialMismatch { .. } => "SerialMismatch",
-            Self::MaxSerialReached => "MaxSerialReached",
-            Self::NoDelegationFoundForKeys { .. } => "NoDelegationFoundForKeys",
-            Self::NotAuthorizedByNamespaceKey => "NotAuthorizedByNamespaceKey",
-            Self::NotFullyAuthorized { .. } => "NotFullyAuthorized",
-            Self::SignatureCheckFailed { .. } => "SignatureCheckFailed",
-            Self::InvalidSynchronizer => "InvalidSynchronizer",
-            Self::NoCorrespondingActiveTxToRevoke => "NoCorrespondingActiveTxToRevoke",
-            Self::InvalidTopologyMapping(_) => "InvalidTopologyMapping",
-            Self::CannotRemoveMapping => "CannotRemoveMapping",
-            Self::RemoveMustNotChangeMapping => "RemoveMustNotChangeMapping",
-            Self::InsufficientKeys { .. } => "InsufficientKeys",
-            Self::UnknownMembers { .. } => "UnknownMembers",
-            Self::MissingSynchronizerParameters => "MissingSynchronizerParameters",
-            Self::NamespaceHasBeenRevoked { .. } => "NamespaceHasBeenRevoked",
-            Self::NamespaceAlreadyInUse { .. } => "NamespaceAlreadyInUse",
-            Self::PartyIdConflictWithAdminParty => "PartyIdConflictWithAdminParty",
-            Self::ParticipantIdConflictWithPartyId => "ParticipantIdConflictWithPartyId",
-            Self::InvalidOwnerToKeyMapping => "InvalidOwnerToKeyMapping",
-            Self::InvalidOwnerToKeyMappingRemoval => "InvalidOwnerToKeyMappingRemoval",
-            Self::CannotReregisterKeys => "CannotReregisterKeys",
-            Self::ParticipantCannotRejoinSynchronizer => "ParticipantCannotRejoinSynchronizer",
-            Self::OnboardingRestrictionInPlace => "OnboardingRestrictionInPlace",
-            Self::AnnouncedLsuTopologyFreeze => "AnnouncedLsuTopologyFreeze",
-            Self::NoLsuAnnounced => "NoLsuAnnounced",
-            Self::InvalidSynchronizerSuccessor => "InvalidSynchronizerSuccessor",
-            Self::LsuSequencerSuccessorInvalidSuccessorPsid => "LsuSequencerSuccessorInvalidSuccessorPsid",
-            Self::InvalidUpgradeTime => "InvalidUpgradeTime",
-            Self::MediatorsAlreadyInOtherGroups => "MediatorsAlreadyInOtherGroups",
-        }
-    }
-
-    /// The id of the error that a node answers with, and whether a node hides it behind a redacted text.
-    pub fn error_code(&self) -> (&'static str, bool) {
-        match self {
-            Self::SerialMismatch { .. } => ("TOPOLOGY_SERIAL_MISMATCH", false),
-            Self::MaxSerialReached => ("TOPOLOGY_MANAGER_ALARM", true),
-            Self::NoDelegationFoundForKeys { .. }
-            | Self::NotAuthorizedByNamespaceKey
-            | Self::NotFullyAuthorized { .. } => ("TOPOLOGY_UNAUTHORIZED_TRANSACTION", true),
-            Self::SignatureCheckFailed { .. } => ("TOPOLOGY_INVALID_TX_SIGNATURE", true),
-            Self::InvalidSynchronizer => ("TOPOLOGY_INVALID_SYNCHRONIZER", false),
-            Self::NoCorrespondingActiveTxToRevoke => ("TOPOLOGY_NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE", false),
-            Self::InvalidTopologyMapping(_) => ("TOPOLOGY_INVALID_MAPPING", false),
-            Self::CannotRemoveMapping => ("TOPOLOGY_CANNOT_REMOVE_MAPPING", false),
-            Self::RemoveMustNotChangeMapping => ("TOPOLOGY_REMOVE_MUST_NOT_CHANGE_MAPPING", false),
-            Self::InsufficientKeys { .. } => ("TOPOLOGY_INSUFFICIENT_KEYS", false),
-            Self::UnknownMembers { .. } => ("TOPOLOGY_UNKNOWN_MEMBERS", false),
-            Self::MissingSynchronizerParameters => ("TOPOLOGY_MISSING_MAPPING", false),
-            Self::NamespaceHasBeenRevoked { .. } => ("TOPOLOGY_NAMESPACE_HAS_BEEN_REVOKED", false),
-            Self::NamespaceAlreadyInUse { .. } => ("TOPOLOGY_NAMESPACE_ALREADY_IN_USE", false),
-            Self::PartyIdConflictWithAdminParty => ("TOPOLOGY_PARTY_ID_CONFLICT_WITH_ADMIN_PARTY", false),
-            Self::ParticipantIdConflictWithPartyId => ("TOPOLOGY_PARTICIPANT_ID_CONFLICT_WITH_PARTY", false),
-            Self::InvalidOwnerToKeyMapping => ("TOPOLOGY_INVALID_OWNER_TO_KEY_MAPPING", false),
-            Self::InvalidOwnerToKeyMappingRemoval => ("TOPOLOGY_INVALID_REMOVAL_OF_OWNER_TO_KEY_MAPPING", false),
-            Self::CannotReregisterKeys | Self::ParticipantCannotRejoinSynchronizer => {
-                ("TOPOLOGY_MEMBER_CANNOT_REJOIN_SYNCHRONIZER", false)
-            }
-            Self::OnboardingRestrictionInPlace => ("TOPOLOGY_PARTICIPANT_ONBOARDING_REFUSED", false),
-            Self::AnnouncedLsuTopologyFreeze => ("TOPOLOGY_LSU_TOPOLOGY_FREEZE", false),
-            Self::NoLsuAnnounced => ("TOPOLOGY_NO_LSU_ANNOUNCED", false),
-            Self::InvalidSynchronizerSuccessor => ("TOPOLOGY_INVALID_SUCCESSOR_PHYSICAL_SYNCHRONIZER_ID", false),
-            Self::LsuSequencerSuccessorInvalidSuccessorPsid => {
-                ("LSU_SEQUENCER_SUCCESSOR_INVALID_SUCCESSOR_PSID", false)
-            }
-            Self::InvalidUpgradeTime => ("TOPOLOGY_INVALID_UPGRADE_TIME", false),
-            Self::MediatorsAlreadyInOtherGroups => ("TOPOLOGY_MEDIATORS_ALREADY_IN_OTHER_GROUPS", false),
-        }
-    }
+fn groups_text(groups: &BTreeMap<Member, u32>) -> String {
+    groups.iter().map(|(member, group)| format!("{member} in {group}")).collect::<Vec<_>>().join(", ")
 }

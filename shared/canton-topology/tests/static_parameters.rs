@@ -24,16 +24,16 @@ fn root_is_taken(parameters: StaticParameters) -> Verdict {
 
 #[test]
 fn a_signature_in_a_format_that_the_synchronizer_does_not_take_does_not_count() {
-    let not_taken = Verdict::Rejected(Rejection::SignatureCheckFailed {
-        key: Key::new(1).fingerprint(),
-        reason: SignatureRefusal::NotTaken,
-    });
+    let refused =
+        |reason| Verdict::Rejected(Rejection::SignatureCheckFailed { key: Key::new(1).fingerprint(), reason });
     assert!(matches!(root_is_taken(StaticParameters::default()), Verdict::Active { .. }));
     let signature_formats = [SignatureFormat::Der].into();
-    assert_eq!(root_is_taken(StaticParameters { signature_formats, ..StaticParameters::default() }), not_taken);
+    let verdict = root_is_taken(StaticParameters { signature_formats, ..StaticParameters::default() });
+    assert_eq!(verdict, refused(SignatureRefusal::SignatureFormat));
     // Every Ed25519 key is kept as SPKI.
     let key_formats = [KeyFormat::Raw].into();
-    assert_eq!(root_is_taken(StaticParameters { key_formats, ..StaticParameters::default() }), not_taken);
+    let verdict = root_is_taken(StaticParameters { key_formats, ..StaticParameters::default() });
+    assert_eq!(verdict, refused(SignatureRefusal::KeyFormat));
 }
 
 /// The keys of a participant: one that signs, and a point of P-256 that decrypts.
@@ -61,6 +61,10 @@ fn a_participant_needs_an_encryption_key_of_a_kind_that_the_synchronizer_takes()
         must_stand(&mut state, &signed(&root, &[owner.sign(&root)]));
         let verdict = judge(&mut state, &signed(&keys, &[owner.sign(&keys)]));
         assert_eq!(matches!(verdict, Verdict::Active { .. }), taken, "{verdict:?}");
-        assert_eq!(matches!(verdict, Verdict::Rejected(Rejection::InvalidOwnerToKeyMapping)), !taken, "{verdict:?}");
+        assert_eq!(
+            matches!(verdict, Verdict::Rejected(Rejection::InvalidOwnerToKeyMapping { .. })),
+            !taken,
+            "{verdict:?}"
+        );
     }
 }
