@@ -468,6 +468,13 @@ impl World {
         self.owners.insert(owner, risen);
     }
 
+    /// The same where the statements that it had read are lost too, and its journal is not.
+    pub fn crash_agent_without_its_statements(&mut self, owner: usize) {
+        let path = self._folder.path().join(format!("owner{owner}")).join("statements.jsonl");
+        std::fs::remove_file(path).unwrap();
+        self.crash_agent(owner);
+    }
+
     /// What an owner makes of these bytes, offered by the coordinator instead of what the intent means.
     pub fn verdict_on(&self, owner: usize, intent: &Statement, transactions: Vec<Vec<u8>>) -> Result<(), String> {
         let parsed: Vec<Transaction> = transactions.iter().filter_map(|bytes| Transaction::parse(bytes).ok()).collect();
