@@ -376,7 +376,7 @@ fn t02_a_coordinator_that_tells_another_story_after_a_signature_is_refused() {
     // The same beginning, and then another owner's decline where an approval stood.
     world.stored.truncate(2);
     world.stored.push(declined);
-    world.crash_agent(1);
+    world.crash_agent_without_its_statements(1);
     world.show_owner(1);
     while world.deliver(1) {}
     let refused = world.approve(1, &case).unwrap_err();

@@ -2,7 +2,9 @@
 //! somebody delivers it, so that a test decides what happens when.
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 
-use std::collections::{BTreeMap, VecDeque};
+mod crash;
+
+use std::collections::VecDeque;
 
 use canton_sandbox::genesis::{self, Node, NodeKey};
 use canton_topology::{
@@ -476,33 +478,6 @@ impl World {
         let mut fresh = Agent::new(agent.me().clone(), Box::new(identity.clone()), known, book, rules.clone());
         fresh.topology_changed(self.network.clone(), self.at());
         fresh
-    }
-
-    /// An owner's agent is gone with everything that it had open; another process rises from its folder, as
-    /// `signer_agent::process` does, and reads its inbox on from there.
-    pub fn crash_agent(&mut self, owner: usize) {
-        let mut agent = self.fresh_agent(owner);
-        let Owner { card, rules, folder, backends, identity, node, .. } = self.owners.remove(owner);
-        let journal = Journal::open(&folder.journal()).unwrap();
-        let (outgoing, said) = folder.outgoing().unwrap();
-        for statement in &said {
-            agent.remember(statement).unwrap();
-        }
-        let (seen, all) = folder.seen().unwrap();
-        let seen_count = all.len() as u64;
-        for one in all {
-            agent.receive(Statement::parse(&one.statement.0).unwrap(), one.position).unwrap();
-        }
-        let mut positions: BTreeMap<CaseId, u64> = BTreeMap::new();
-        let numbered = self.stored.iter().map(|statement| {
-            let position = positions.entry(statement.case().unwrap()).or_default();
-            *position += 1;
-            (statement.clone(), *position - 1)
-        });
-        let inbox = numbered.skip(seen_count as usize).collect();
-        let risen =
-            Owner { agent, journal, card, inbox, outgoing, rules, folder, seen, seen_count, backends, identity, node };
-        self.owners.insert(owner, risen);
     }
 
     /// What an owner makes of these bytes, offered by the coordinator instead of what the intent means.
