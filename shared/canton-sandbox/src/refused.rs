@@ -112,7 +112,7 @@ fn words(rejection: &Rejection) -> String {
             format!("The namespace {} has been revoked.", short(namespace.as_str()))
         }
         Rejection::UnknownMembers { members } => {
-            let members: Vec<String> = members.iter().map(|member| short(member)).collect();
+            let members: Vec<String> = members.iter().map(|member| short(&member.to_string())).collect();
             format!("Members {} are unknown.", members.join(", "))
         }
         other => other.to_string(),
