@@ -82,7 +82,7 @@ pub enum Command {
     Approve(Approve),
     /// Writes what a key that lives elsewhere has to sign, after verifying it as if the key were here.
     #[command(
-        after_help = "Example: signer-agent --data alice hash 0198f0c1 --out proposal.hash\n         openssl pkeyutl -sign -rawin -inkey holder.pem -in proposal.hash -out proposal.sig"
+        after_help = "Example: signer-agent --data alice hash 0198f0c1 --out proposal.hash\n         openssl pkeyutl -sign -rawin -inkey holder.pem \\\n           -in proposal.hash -out proposal.sig"
     )]
     Hash(Hash),
     /// Brings the signature of a key that lives elsewhere.
@@ -410,7 +410,7 @@ pub enum Propose {
     Host(ProposeHost),
     /// Other owners, hosts, keys and thresholds, as one change set; in stages, what takes power away first.
     #[command(
-        after_help = "Example: signer-agent --data alice propose change treasury::1220… --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora --remove-key carol --add-key dora --accept host-without-contracts"
+        after_help = "Example: signer-agent --data alice propose change treasury::1220… \\\n           --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora \\\n           --remove-key carol --add-key dora --accept host-without-contracts"
     )]
     Change(ChangeSet),
     /// An owner in the place of another.
