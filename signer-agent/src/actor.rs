@@ -6,22 +6,14 @@ mod elsewhere;
 mod ending;
 mod finishing;
 mod hosting;
+mod message;
+mod showing;
 
-use std::{
-    collections::BTreeSet,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use canton_client::participant::Participant;
 use canton_topology::{
-    Timestamp,
-    id::{Namespace, ParticipantId, PartyId},
-    judge::Verifier,
-    key::SigningPublicKey,
-    planner,
-    show::moment,
-    state::State,
-    transaction::{SignedTransaction, Transaction},
+    Timestamp, id::ParticipantId, key::SigningPublicKey, state::State, transaction::SignedTransaction,
 };
 use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
 use protocol::{
@@ -29,131 +21,26 @@ use protocol::{
     case::Case,
     consequence::consequences,
     danger::{Accepted, NotADanger, dangers_of_change, dangers_of_plan},
-    difference::Difference,
-    identity::IdentityPublicKey,
     intent::{CaseId, Change, Intent, Void},
-    life::{Standing, Status, standing},
     refusal::Refusal,
-    stage::Stage,
-    statement::{Claim, Statement, StatementHash},
+    statement::{Statement, StatementHash},
     workflow::membership::done_already,
 };
 use serde_json::{Value, json};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::runtime::Handle;
 use tracing::warn;
 
+pub use self::message::{History, Message, Word};
+use self::showing::outgoing_entry;
 use crate::{
-    agent::{Agent, AgentError, Custody, Received},
-    control::{Answer, CaseRef, Request, parse_offer, resolve_case},
-    finish::{Finisher, Record, Submission},
+    agent::{Agent, AgentError, Custody},
+    control::{Answer, Request, parse_offer, resolve_case},
+    finish::{Finisher, Record},
     folder::Folder,
-    hosting::view::View,
     lines::Lines,
-    outgoing::{Entry, Outgoing, Settled},
+    outgoing::Outgoing,
     wanted,
 };
-
-/// A case and its statements, in order.
-pub type History = (CaseId, Vec<Statement>);
-
-/// What the thread is told.
-pub enum Message {
-    /// A statement of the coordinator's inbox.
-    Statement {
-        /// The statement.
-        statement: Statement,
-        /// Its place in the case.
-        position: u64,
-        /// Whether it was taken.
-        reply: oneshot::Sender<Result<(), Received>>,
-    },
-    /// Who else may speak.
-    Directory(Vec<(IdentityPublicKey, Namespace)>),
-    /// New topology, and when it was asked for.
-    Topology(Box<State>, Timestamp),
-    /// Topology was asked for then, and is as it was.
-    Confirmed(Timestamp),
-    /// A command of the owner.
-    Request {
-        /// What is asked.
-        request: Request,
-        /// What comes back, and the statement that must be posted before it is true.
-        reply: oneshot::Sender<(Answer, Option<StatementHash>)>,
-    },
-    /// What of the complete cases is this agent's to hand in now.
-    Due(oneshot::Sender<Vec<Submission>>),
-    /// A case that the owner wants handed in.
-    Complete {
-        /// Which.
-        case: CaseRef,
-        /// The complete set, or why there is none.
-        reply: oneshot::Sender<Result<Submission, Answer>>,
-    },
-    /// Something was handed in.
-    HandedIn(Record),
-    /// The statements of cases, for another coordinator.
-    Histories {
-        /// Of which; of all that are not over where absent.
-        case: Option<CaseRef>,
-        /// The cases with their statements.
-        reply: oneshot::Sender<Result<Vec<History>, Answer>>,
-    },
-    /// Whether a rule permits anything that waits; how many statements wait to be posted now comes back.
-    Rules(oneshot::Sender<usize>),
-    /// What waits to be posted.
-    Waiting(oneshot::Sender<Vec<Statement>>),
-    /// Every case of hosting.
-    Hostings(oneshot::Sender<Vec<CaseId>>),
-    /// A case of hosting as a step needs it.
-    View {
-        /// Which.
-        case: CaseId,
-        /// It; nothing where it is none, or there is no topology.
-        reply: oneshot::Sender<Option<Box<View>>>,
-    },
-    /// Whether the owner's own node hosts a party.
-    Hosts {
-        /// Which.
-        party: PartyId,
-        /// Whether it does; nothing where there is no topology.
-        reply: oneshot::Sender<Option<bool>>,
-    },
-    /// The owner vouches for something, or asks another owner to.
-    Vouch {
-        /// The case.
-        case: CaseId,
-        /// What.
-        word: Word,
-        /// The statement, kept and about to be posted; nothing where there is no such case.
-        reply: oneshot::Sender<Option<StatementHash>>,
-    },
-    /// Whether a statement stands in the agent's own copy of a case.
-    Stands {
-        /// The case.
-        case: CaseId,
-        /// The statement.
-        hash: StatementHash,
-        /// Whether it does.
-        reply: oneshot::Sender<bool>,
-    },
-    /// What became of a posted statement.
-    Settled {
-        /// Which.
-        hash: StatementHash,
-        /// How it went.
-        settled: Settled,
-        /// Told when it is remembered.
-        reply: oneshot::Sender<()>,
-    },
-}
-
-/// What is said in a hosting.
-pub enum Word {
-    /// An attestation, and whether a human confirmed it.
-    Claim(Box<Claim>, bool),
-    /// A question with its nonce.
-    Question([u8; 32]),
-}
 
 /// The thread's belongings.
 pub struct Actor {
@@ -340,12 +227,10 @@ impl Actor {
                 let id = self.case(case)?;
                 self.contribute(&id, key.as_ref(), &signature.0)
             }
-            // The shell does these; what reaches this thread are their parts.
-            Request::WorkflowRun { .. } => Err(Answer::failed("Request", "a run is the shell's")),
             Request::List => {
                 let contest = self.agent.contest(now());
                 let glance = |case: &Case| {
-                    let mut value = self.glance(case);
+                    let mut value = self.glance(case, self.standing(&case.id()).as_ref());
                     value["rivals"] = contest.against_case(case).len().into();
                     value
                 };
@@ -372,7 +257,8 @@ impl Actor {
                 let id = self.case(case)?;
                 self.rebase(&id, reason.as_deref(), *deadline_s, accepts)
             }
-            Request::Submit { .. } | Request::HandOver { .. } => {
+            // What reaches this thread of these are their parts.
+            Request::WorkflowRun { .. } | Request::Submit { .. } | Request::HandOver { .. } => {
                 Err(Answer::failed("Request", "this is carried out by the shell around the agent"))
             }
             Request::Void { case, reason, deadline_s } => {
@@ -452,171 +338,11 @@ impl Actor {
         });
         Ok((Answer::Done { value }, Some(Statement::sign(&intent, self.agent.identity()))))
     }
-
-    fn standing(&self, id: &CaseId) -> Option<Standing> {
-        let case = self.agent.case(id)?;
-        Some(standing(case, self.agent.state(), &mut Verifier::default(), now()))
-    }
-
-    fn status(&self) -> Value {
-        let me = self.agent.me();
-        json!({
-            "owner": me.owner.to_string(),
-            "identity": me.identity.to_string(),
-            "synchronizer": me.synchronizer.to_string(),
-            "participant": me.host.as_ref().map(|(id, _)| id.to_string()),
-            "topology": self.agent.state().map(|state| state.rows().count()),
-            "topology-seen": moment(self.agent.topology_seen()),
-            "coordinator": self.agent.coordinator().to_string(),
-            "book": self.agent.book().entries().len(),
-            "cases": self.agent.cases().count(),
-            "waiting-to-be-posted": self.outgoing.waiting().count(),
-        })
-    }
-
-    fn glance(&self, case: &Case) -> Value {
-        let standing = self.standing(&case.id());
-        json!({
-            "case": case.id().to_string(),
-            "workflow": case.intent().change.name(),
-            "proposer": self.name_of(&case.intent().proposer),
-            "reason": case.intent().reason,
-            "status": standing.as_ref().map(|standing| standing.status.name()),
-            "approved": case.is_approved_by(&self.agent.me().owner),
-            "live": standing.map_or(0, |standing| standing.live.len()),
-        })
-    }
-
-    /// The name in the book, with the whole fingerprint beside it.
-    fn name_of(&self, owner: &Namespace) -> Value {
-        let own = (*owner == self.agent.me().owner).then(|| "me".to_owned());
-        let known = own.or_else(|| self.agent.book().by_namespace(owner).map(|entry| entry.name.clone()));
-        let known = known.or_else(|| self.host_named(owner));
-        json!({ "name": known, "namespace": owner.to_string() })
-    }
-
-    fn show(&self, id: &CaseId) -> Value {
-        let Some(case) = self.agent.case(id) else { return Value::Null };
-        let standing = self.standing(id);
-        // What is over is not judged any more, and lacks nothing.
-        let is_open = standing.as_ref().is_some_and(|standing| standing.status.is_open());
-        let verdict = match self.agent.verify(id, now()) {
-            _ if !is_open => Value::Null,
-            Ok(verified) => json!({
-                "verified": true,
-                "signs": verified.requests().len(),
-                "dangers": verified.dangers().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "goes-with-it": verified.cascade().lines(),
-                "consequences": verified.consequences().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "later": verified.later().iter().map(|stage| lines(stage)).collect::<Vec<_>>(),
-            }),
-            Err(error) => json!({ "verified": false, "name": error_name(&error), "reason": error.to_string() }),
-        };
-        let mut value = self.glance(case);
-        let missing: Vec<Value> = standing
-            .iter()
-            .filter(|_| is_open)
-            .flat_map(Standing::missing)
-            .map(|(transaction, missing)| self.missing(transaction, missing))
-            .collect();
-        value["stage"] = json!(standing.as_ref().and_then(|standing| standing.stage).map(stage_words));
-        value["obstacle"] = json!(standing.as_ref().and_then(|standing| standing.obstacle.clone()));
-        value["status-detail"] = json!(standing.as_ref().map(|standing| &standing.status));
-        value["deadline"] = json!(case.intent().deadline);
-        value["offer"] = json!(case.offer().map(|offered| offered.hash.to_string()));
-        value["head"] = json!(hex::encode(case.checkpoint().head));
-        value["verdict"] = verdict;
-        let mut seen = BTreeSet::new();
-        let owners = case.approvals().iter().map(|approval| &approval.owner).filter(|owner| seen.insert(*owner));
-        value["approvals"] = owners.map(|owner| self.name_of(owner)).collect();
-        value["declines"] = case
-            .declines()
-            .iter()
-            .map(|decline| json!({ "by": self.name_of(&decline.owner), "reason": decline.reason }))
-            .collect();
-        value["missing"] = missing.into();
-        value["signatures"] = self.signatures(standing.as_ref());
-        value["rivals"] = self.rivals(case);
-        value["submissions"] = self.submissions_of(id);
-        value["alive"] = json!(standing.as_ref().map(|standing| &standing.live));
-        value["differences"] = self.differences(case, standing.as_ref()).into();
-        value
-    }
-
-    fn missing(&self, transaction: &Transaction, missing: &protocol::merge::Missing) -> Value {
-        let namespaces: Vec<Value> = missing
-            .namespaces
-            .iter()
-            .map(|one| {
-                let owners: Vec<Value> = one.owners.iter().map(|owner| self.name_of(owner)).collect();
-                json!({ "namespace": one.namespace.to_string(), "more": one.more, "of": owners })
-            })
-            .collect();
-        json!({ "transaction": transaction.hash().to_string(), "namespaces": namespaces, "keys": missing.keys })
-    }
-
-    /// Before and after, as this agent's own topology has it.
-    fn differences(&self, case: &Case, standing: Option<&Standing>) -> Vec<Value> {
-        let open = standing.is_some_and(|standing| standing.status.is_open() || standing.status == Status::Withdrawn);
-        let Some((offered, state)) = case.offer().zip(self.agent.state()).filter(|_| open) else {
-            return Vec::new();
-        };
-        described(&offered.transactions, state)
-    }
-}
-
-fn outgoing_entry(entry: &Entry) -> Value {
-    json!({
-        "case": entry.statement.case().ok().map(|case| case.to_string()),
-        "kind": entry.statement.kind().name(),
-        "statement": entry.statement.hash().to_string(),
-        "made": moment(entry.made_at),
-        "state": if entry.refused.is_none() { "waits to be posted" } else { "refused by the coordinator" },
-        "refused": entry.refused.as_ref().map(|refused| json!({ "name": refused.name, "reason": refused.reason })),
-    })
-}
-
-/// What each of these would change, with those before it taken for accepted.
-fn described(transactions: &[Transaction], state: &State) -> Vec<Value> {
-    let mut scratch = state.clone();
-    let mut all = Vec::new();
-    for transaction in transactions {
-        let difference = protocol::difference::difference(transaction, &scratch);
-        let required = planner::required(&scratch, transaction).mentioned();
-        all.push(describe(transaction, &difference, required.namespaces.len()));
-        scratch.assume(transaction);
-    }
-    all
 }
 
 fn accepted(names: &[String]) -> Result<Vec<Accepted>, Answer> {
     let parsed = names.iter().map(|name| name.parse().map_err(|error: NotADanger| Answer::failed("Propose", error)));
     parsed.collect()
-}
-
-fn describe(transaction: &Transaction, difference: &Difference, asked: usize) -> Value {
-    json!({
-        "transaction": transaction.hash().to_string(),
-        "kind": difference.kind,
-        "subject": difference.subject,
-        "operation": difference.operation.name(),
-        "serial": { "before": difference.serial_before, "after": difference.serial_after },
-        "changes": difference.changes.iter().map(|change| json!({
-            "what": change.fact.to_string(),
-            "before": change.before,
-            "after": change.after,
-        })).collect::<Vec<_>>(),
-        "unchanged": difference.unchanged.iter().map(|(fact, value)| format!("{fact}: {value}")).collect::<Vec<_>>(),
-        "namespaces-asked": asked,
-    })
-}
-
-fn lines(stage: &[Difference]) -> Vec<String> {
-    stage.iter().flat_map(Difference::lines).collect()
-}
-
-fn stage_words(stage: Stage) -> String {
-    format!("stage {} of {}", stage.number, stage.of)
 }
 
 fn error_name(error: &AgentError) -> String {

@@ -23,7 +23,7 @@ use protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Actor, accepted, described, now};
+use super::{Actor, accepted, now, showing::described};
 use crate::{agent::AgentError, control::Answer};
 
 impl Actor {
