@@ -130,6 +130,7 @@ fn fill(folder: &Path) {
                 reason: "because a bench needs it".to_owned(),
                 change: Change::Raw(Raw { transactions: vec![vec![number as u8; 400]] }),
                 accepts: Vec::new(),
+                after: None,
             };
             let bytes = Statement::sign(&intent, &identity).bytes().to_vec();
             let settle = (number >= OPEN).then_some(Write::Settle(case));

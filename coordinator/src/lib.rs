@@ -13,6 +13,7 @@ pub mod data_folder;
 pub mod driver;
 pub mod enrolment;
 pub mod identity;
+pub mod mailbox;
 pub mod parcels;
 pub mod register;
 pub mod run;

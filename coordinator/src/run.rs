@@ -27,6 +27,7 @@ use crate::{
     },
     enrolment::Enroller,
     identity::{self, IdentityError},
+    mailbox::Mailbox,
     parcels::{Parcels, files::FilesError, keeper},
     register::Register,
     store::{Store, StoreError, sled::SledStore},
@@ -39,9 +40,6 @@ use crate::{
 
 /// The file that remembers how agents reach us, for invitations that are made while nobody runs.
 pub const ADDRESS_FILE: &str = "address";
-
-/// How many statements are checked before a stop is looked for.
-const CHECK_AT_ONCE: u64 = 1000;
 
 /// What to run.
 #[derive(Clone)]
@@ -187,12 +185,14 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
         lifetime: config.invitation_lifetime,
     };
     let synchronizer = config.participant.as_ref().map(|participant| participant.synchronizer.clone());
+    let mailbox = Mailbox::new(Arc::clone(&store), coordinator, synchronizer.clone());
     let enroller = Enroller::new(Arc::clone(&store), authority, Arc::clone(&register), coordinator, synchronizer);
     let durable = store.durable();
     let api = Arc::new(Api {
         store,
         register,
         enroller: Arc::new(enroller),
+        mailbox,
         parcels,
         places: Arc::default(),
         driver,
@@ -217,13 +217,8 @@ pub async fn start_with(options: Options, node: Option<Arc<dyn Node>>) -> Result
 /// Reads everything that was stored before the start, so that damage is found before it is needed.
 fn check(store: &dyn Store, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
     let last = *store.durable().borrow();
-    let mut next = 1;
-    while next <= last && !*stop.borrow() && stop.has_changed().is_ok() {
-        let end = last.min(next + CHECK_AT_ONCE - 1);
-        store.check(next..=end)?;
-        next = end + 1;
-    }
-    info!(statements = next - 1, "the store was checked");
+    let statements = store.check(last, &|| !*stop.borrow() && stop.has_changed().is_ok())?;
+    info!(statements, "the store was checked");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod enrolment;
+mod introductions;
 mod mind;
 mod parcel_rules;
 mod parcels;

@@ -287,6 +287,22 @@ async fn an_answer_that_is_lost_is_made_up_for_by_reading_back() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_shown_with_its_cause_and_its_fix_however_much_the_participant_says() {
+    let scene = Scene::start().await;
+    scene.world.set_weather(Weather::Wordy);
+    scene.approve(0).await;
+
+    scene.approve(1).await;
+
+    let detail = scene.until_status("rejected").await;
+    let [told] = detail.missing.as_slice() else { panic!("{:?}", detail.missing) };
+    assert!(told.starts_with("the participant refused it: TOPOLOGY_SERIAL_MISMATCH: éé"), "{told}");
+    assert!(told.contains("; cause: somebody else changed the same thing first"), "{told}");
+    assert!(told.contains("; what to do: look at what stands now"), "{told}");
+    assert_eq!(*scene.world.submissions.lock().unwrap(), 1, "it is not handed in again and again");
+}
+
+#[tokio::test]
 async fn a_participant_that_was_away_gets_the_submission_when_it_is_back() {
     let scene = Scene::start().await;
     scene.world.set_weather(Weather::Unreachable);

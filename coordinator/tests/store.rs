@@ -3,7 +3,11 @@
 use std::{path::Path, sync::Arc, thread};
 
 use canton_topology::Timestamp;
-use coordinator::store::{Batch, Durable, Enrolment, Invitation, Store, StoreError, Write, sled::SledStore};
+use coordinator::store::{
+    Batch, Durable, Enrolment, Introduction, Invitation, Store, StoreError, Write,
+    row::{self, CaseRow, Key},
+    sled::SledStore,
+};
 use protocol::intent::CaseId;
 
 /// Opens the store under test in a folder.
@@ -58,8 +62,9 @@ fn everything_is_there_after_a_restart(open: Open) {
     assert_eq!(store.enrolment(&[9; 32]).unwrap(), Some(enrolment()));
     assert_eq!(store.enrolments().unwrap(), [enrolment()]);
     assert_eq!(must_append(store.as_ref(), vec![statement(2, 1, b"three")]), Durable(3));
-    store.check(1..=3).unwrap();
-    assert!(store.check(1..=4).is_err());
+    assert_eq!(store.check(3, &|| true), Ok(3));
+    assert!(store.check(4, &|| true).is_err());
+    assert_eq!(store.check(3, &|| false), Ok(0));
 }
 
 fn a_statement_of_the_greatest_length_is_read_back(open: Open) {
@@ -185,6 +190,56 @@ fn a_second_process_is_told_that_the_store_is_in_use(open: Open) {
     assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
 }
 
+fn introduction(owner: u8, bytes: &[u8]) -> Introduction {
+    let owner = format!("1220{}", hex::encode([owner; 32])).parse().unwrap();
+    Introduction { owner, bytes: bytes.to_vec() }
+}
+
+fn put(store: &dyn Store, introduction: &Introduction) {
+    must_append(store, vec![Write::Introduction(introduction.clone())]);
+}
+
+fn an_introduction_takes_the_place_of_the_same_owner_s_and_is_there_after_a_restart(open: Open) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let long = vec![7; protocol::limits::INTRODUCTION_BYTES_MAX];
+    let (first, second, other) = (introduction(1, &long), introduction(1, b"short"), introduction(2, &long));
+    put(store.as_ref(), &first);
+    put(store.as_ref(), &other);
+    assert_eq!(store.introduction(&first.owner).unwrap(), Some(first.clone()));
+
+    put(store.as_ref(), &second);
+    drop(store);
+
+    let store = open(folder.path()).unwrap();
+    assert_eq!(store.introduction(&first.owner).unwrap(), Some(second.clone()));
+    assert_eq!(store.introduction(&other.owner).unwrap(), Some(other.clone()));
+    assert_eq!(store.introduction(&introduction(3, b"").owner).unwrap(), None);
+    let mut all = store.introductions(None, 9).unwrap();
+    all.sort_by(|a, b| a.owner.cmp(&b.owner));
+    assert_eq!(all, [second, other]);
+    assert_eq!(store.since(0, 9).unwrap(), [], "they are no statements of a case");
+}
+
+fn introductions_are_listed_in_pages_each_once(open: Open) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let all: Vec<Introduction> = (1..=25).map(|owner| introduction(owner, &[owner; 5000])).collect();
+    all.iter().for_each(|one| put(store.as_ref(), one));
+
+    let mut listed: Vec<Introduction> = Vec::new();
+    loop {
+        let page = store.introductions(listed.last().map(|one| &one.owner), 4).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+    }
+
+    listed.sort_by(|a, b| a.owner.cmp(&b.owner));
+    assert_eq!(listed, all);
+}
+
 fn invitation() -> Invitation {
     Invitation { token_hash: [7; 32], name: "alice".to_owned(), expires_at: Timestamp(5), used: Some([9; 32]) }
 }
@@ -225,6 +280,8 @@ macro_rules! conforms {
             a_waiter_is_woken_by_what_becomes_durable,
             an_empty_batch_is_durable_after_everything_before_it,
             a_second_process_is_told_that_the_store_is_in_use,
+            an_introduction_takes_the_place_of_the_same_owner_s_and_is_there_after_a_restart,
+            introductions_are_listed_in_pages_each_once,
         }
     };
 }
@@ -247,4 +304,56 @@ fn sled_never_puts_a_statement_into_a_file_that_it_does_not_sync() {
 
     let blobs = std::fs::read_dir(folder.path().join("blobs")).unwrap().count();
     assert_eq!(blobs, 0);
+}
+
+/// Two cases of two statements each, after something was done to the rows.
+fn altered(alter: impl FnOnce(&::sled::Db)) -> (tempfile::TempDir, Arc<dyn Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_sled(folder.path()).unwrap();
+    must_append(store.as_ref(), [1, 2].map(|number| statement(number, 0, b"one")).to_vec());
+    must_append(store.as_ref(), [1, 2].map(|number| statement(number, 1, b"two")).to_vec());
+    drop(store);
+    let tree = ::sled::open(folder.path()).unwrap();
+    alter(&tree);
+    tree.flush().unwrap();
+    drop(tree);
+    let store = open_sled(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn damage(result: Result<impl std::fmt::Debug, StoreError>) -> String {
+    match result {
+        Err(StoreError::Damaged { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn sled_with_a_case_whose_end_is_lost_does_not_show_the_rest_as_the_whole() {
+    let (_folder, store) = altered(|tree| {
+        tree.remove(Key::Position { case: case(1), position: 1 }.bytes()).unwrap();
+    });
+
+    assert_eq!(damage(store.load(case(1))), "it is gone");
+    assert_eq!(bytes_of(store.as_ref(), 2).len(), 2);
+}
+
+#[test]
+fn sled_with_a_case_that_is_not_among_the_cases_is_found_out() {
+    let (_folder, store) = altered(|tree| {
+        tree.remove(Key::Case(case(1)).bytes()).unwrap();
+    });
+
+    assert_eq!(damage(store.check(4, &|| true)), "a walk over the cases passes over it");
+}
+
+#[test]
+fn sled_with_an_older_row_of_a_case_is_found_out() {
+    let key = Key::Case(case(1)).bytes();
+    let older = row::seal(&key, &CaseRow { statements: 1, is_open: true }.to_bytes());
+    let (_folder, store) = altered(|tree| {
+        tree.insert(&key, older).unwrap();
+    });
+
+    assert_eq!(damage(store.check(4, &|| true)), "it says 1 statements, and there are 2");
 }

@@ -2,36 +2,49 @@
 //! after the other; sockets live elsewhere.
 
 mod carried;
+mod drill;
 mod elsewhere;
 mod ending;
+mod explaining;
 mod finishing;
 mod hosting;
 mod message;
+mod proposing;
 mod showing;
+mod waiting;
+mod workflow;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use canton_client::participant::Participant;
 use canton_topology::{
     Timestamp, id::ParticipantId, key::SigningPublicKey, state::State, transaction::SignedTransaction,
 };
-use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
+use custody::{
+    journal::Journal,
+    keys::{KeyError, KeyState, keyring::Keyring},
+    ladder::Permission,
+};
 use protocol::{
-    cascade::cascade,
     case::Case,
-    consequence::consequences,
-    danger::{Accepted, NotADanger, dangers_of_change, dangers_of_plan},
-    intent::{CaseId, Change, Intent, Void},
+    intent::{CaseId, Change, Void},
     refusal::Refusal,
+    registry::Kind,
     statement::{Statement, StatementHash},
-    workflow::membership::done_already,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tracing::warn;
 
-pub use self::message::{History, Message, Word};
-use self::showing::outgoing_entry;
+pub use self::{
+    message::{History, Message, Word},
+    proposing::Proposal,
+    workflow::ToVerify,
+};
+use self::{proposing::accepted, showing::outgoing_entry};
 use crate::{
     agent::{Agent, AgentError, Custody},
     control::{Answer, Request, parse_offer, resolve_case},
@@ -39,6 +52,7 @@ use crate::{
     folder::Folder,
     lines::Lines,
     outgoing::Outgoing,
+    waiting::Waiting,
     wanted,
 };
 
@@ -49,9 +63,11 @@ pub struct Actor {
     /// Its journal.
     pub journal: Journal,
     /// Its keys.
-    pub backends: Vec<Box<dyn KeyBackend>>,
+    pub keyring: Keyring,
     /// Its participant, and who that is.
     pub participant: Option<(Participant, ParticipantId)>,
+    /// When the coordinator answered last.
+    pub coordinator_seen: Option<Timestamp>,
     /// What it knows of cases that it could finish.
     pub finisher: Finisher,
     /// What it handed in itself.
@@ -60,6 +76,14 @@ pub struct Actor {
     pub folder: Folder,
     /// What it has said.
     pub outgoing: Outgoing,
+    /// How often the owner wants each key tried, in days.
+    pub drill_every_days: Option<u32>,
+    /// The keys whose drills were missed, as it was said last.
+    pub missed_drills: Vec<String>,
+    /// Offers that are effective and of which there is nothing to be vouched for any more.
+    pub looked_at: BTreeSet<StatementHash>,
+    /// What it has approved and a key has not signed yet.
+    pub waiting: Waiting,
     /// Whether the owner configured a command that backs the node up.
     pub has_backup_command: bool,
     /// The runtime on which the participant is asked.
@@ -81,6 +105,7 @@ impl Actor {
                     let taken = self.agent.receive(statement, position).map(|_| ());
                     let _ = reply.send(taken);
                 }
+                Message::Heard(seen) => self.coordinator_seen = Some(seen),
                 Message::Directory(entries) => {
                     for (identity, owner) in entries {
                         self.agent.admit(identity, owner);
@@ -95,6 +120,10 @@ impl Actor {
                     let _ = reply.send(self.complete(&case));
                 }
                 Message::HandedIn(record) => self.handed_in(record),
+                Message::Explain { case, text, reply } => {
+                    let id = self.case(&case).ok();
+                    let _ = reply.send(self.explain(id.as_ref(), &text));
+                }
                 Message::Histories { case, reply } => {
                     let _ = reply.send(self.histories(case.as_deref()));
                 }
@@ -103,7 +132,8 @@ impl Actor {
                         let _ = reply.send((Answer::failed("Book", error), None));
                         continue;
                     }
-                    let _ = reply.send(self.answer_and_say(&request).unwrap_or_else(|answer| (answer, None)));
+                    let _ = reply
+                        .send(self.answer_and_say(&request).unwrap_or_else(|answer| (self.with_names(answer), None)));
                 }
                 Message::Rules(reply) => {
                     self.rules();
@@ -112,8 +142,19 @@ impl Actor {
                 Message::Waiting(reply) => {
                     let _ = reply.send(self.outgoing.waiting().cloned().collect());
                 }
-                Message::Hostings(reply) => {
-                    let _ = reply.send(self.hostings());
+                Message::Duties(reply) => {
+                    let _ = reply.send(self.duties());
+                }
+                Message::InTurn { of, change, accepts, reply } => {
+                    let parts = self.reload_book().map_err(|error| Answer::failed("Book", error));
+                    let _ = reply.send(parts.and_then(|()| self.in_turn(&of, &change, &accepts)));
+                }
+                Message::Open { proposal, reply } => {
+                    let opened = self.propose(*proposal).and_then(|(answer, statement)| self.said(answer, statement));
+                    let _ = reply.send(opened.unwrap_or_else(|answer| (self.with_names(answer), None)));
+                }
+                Message::ToVerify { case, reply } => {
+                    let _ = reply.send(self.verification_due(&case));
                 }
                 Message::View { case, reply } => {
                     let view = self.reload_book().ok().and_then(|()| self.view(&case));
@@ -121,6 +162,9 @@ impl Actor {
                 }
                 Message::Hosts { party, reply } => {
                     let _ = reply.send(self.agent.state().map(|_| self.hosts(&party)));
+                }
+                Message::MustBeUnused { case, reply } => {
+                    let _ = reply.send(self.must_be_unused(&case));
                 }
                 Message::Vouch { case, word, reply } => {
                     let _ = reply.send(self.vouch(&case, word));
@@ -139,8 +183,11 @@ impl Actor {
         }
     }
 
+    /// What commands beside this process have written: the book, and which keys sign.
     fn reload_book(&mut self) -> Result<(), crate::folder::FolderError> {
         self.agent.set_book(self.folder.book()?);
+        self.keyring.set_keys(self.folder.pinned_keys()?);
+        self.agent.set_keys(self.keyring.active().map(|key| key.public.clone()).collect());
         Ok(())
     }
 
@@ -156,23 +203,35 @@ impl Actor {
     /// Keeps what the owner says, before anybody hears of it.
     fn say(&mut self, statement: &Statement) -> Result<(), Answer> {
         self.outgoing.keep(statement, now()).map_err(|error| Answer::failed("Outgoing", error))?;
-        self.agent.remember(statement).map_err(|error| Answer::failed("Outgoing", error))
+        self.agent.remember(statement).map_err(|error| Answer::failed("Outgoing", error))?;
+        if statement.kind() == Kind::Approval
+            && let Ok(case) = statement.case()
+            && let Err(error) = self.waiting.settle(&case)
+        {
+            warn!(%case, %error, "that a signature is waited for no more was not kept");
+        }
+        Ok(())
     }
 
-    /// Approves whatever a rule permits. The book may have changed since it was read.
+    /// Asks for what waits, and approves whatever a rule permits. The book may have changed since it was read.
     fn rules(&mut self) {
         if let Err(error) = self.reload_book() {
             warn!(%error, "the book does not read; no rule is asked");
             return;
         }
+        self.alarm_missed_drills();
+        self.ask_waiting(None, false);
         for (id, permission) in self.agent.permitted_by_rule(now()) {
-            match self.approve(&id, permission) {
+            if self.rule_has_asked(&id) {
+                continue;
+            }
+            match self.approve_or_wait(&id, permission) {
                 Ok(statement) => {
                     if let Err(answer) = self.say(&statement) {
                         warn!(case = %id, ?answer, "an approval by rule was not kept; it will be made again");
                     }
                 }
-                Err(error) => warn!(case = %id, %error, "a rule permits this, and it was not signed"),
+                Err(answer) => warn!(case = %id, ?answer, "a rule permits this, and it was not signed"),
             }
         }
     }
@@ -189,15 +248,26 @@ impl Actor {
             };
             signature.map_err(|error| error.to_string())
         };
-        let mut custody = Custody { journal: &self.journal, backends: &mut self.backends, participant: &mut ask };
-        self.agent.approve(id, permission, &mut custody, &now)
+        let mut custody = Custody { journal: &self.journal, keyring: &mut self.keyring, participant: &mut ask };
+        let approved = self.agent.approve(id, permission, &mut custody, &now);
+        approved.map_err(|error| self.not_a_stranger(error))
+    }
+
+    /// A key that the owner retired is no stranger, and the book does not help.
+    fn not_a_stranger(&self, error: AgentError) -> AgentError {
+        let AgentError::Refused(Refusal::UnknownPrincipal { id, .. }) = &error else { return error };
+        let retired = self.keyring.keys().iter().find(|key| key.fingerprint().as_str() == id);
+        match retired.map(|key| (key.fingerprint().clone(), key.state)) {
+            Some((key, KeyState::Retired(at))) => KeyError::Retired { key, at }.into(),
+            Some((_, KeyState::Active)) | None => error,
+        }
     }
 
     fn case(&self, reference: &str) -> Result<CaseId, Answer> {
         resolve_case(reference, self.agent.cases().map(Case::id)).map_err(|reason| {
             let own = self.outgoing.waiting().filter_map(|statement| statement.case().ok());
             match resolve_case(reference, own) {
-                Ok(id) => Answer::NotYet { reason: format!("case {id} is made and waits to be posted; see `list`") },
+                Ok(id) => Answer::not_yet(format!("case {id} is made and waits to be posted; see `list`")),
                 Err(_) => Answer::failed("UnknownCase", reason),
             }
         })
@@ -205,6 +275,15 @@ impl Actor {
 
     fn answer_and_say(&mut self, request: &Request) -> Result<(Answer, Option<StatementHash>), Answer> {
         let (answer, statement) = self.answer(request)?;
+        self.said(answer, statement)
+    }
+
+    /// The answer to a command, when what it made is kept.
+    fn said(
+        &mut self,
+        answer: Answer,
+        statement: Option<Statement>,
+    ) -> Result<(Answer, Option<StatementHash>), Answer> {
         if let Some(statement) = &statement {
             self.say(statement)?;
         }
@@ -215,6 +294,11 @@ impl Actor {
         let done = |value| Ok((Answer::Done { value }, None));
         match request {
             Request::Status => done(self.status()),
+            Request::Drill { keys } => {
+                let value = self.drill(keys)?;
+                self.reload_book().map_err(|error| Answer::failed("Book", error))?;
+                done(value)
+            }
             Request::Workflow { case } => {
                 let id = self.case(case)?;
                 done(self.workflow(&id)?)
@@ -246,7 +330,11 @@ impl Actor {
             Request::Propose { change, reason, deadline_s, accepts } => {
                 let refused = |reason| Answer::failed("Propose", reason);
                 let change = wanted::resolve(change, &self.agent, &self.folder).map_err(refused)?;
-                self.propose(change, reason, *deadline_s, accepted(accepts)?)
+                self.propose(Proposal::new(change, reason, *deadline_s, accepted(accepts)?))
+            }
+            Request::Wake { case } => {
+                let id = case.as_deref().map(|case| self.case(case)).transpose()?;
+                Ok((self.wake(id.as_ref()), None))
             }
             Request::Foreign => done(self.foreign_list()?),
             Request::ForeignShow { transaction } => done(self.foreign_show(transaction)?),
@@ -269,18 +357,21 @@ impl Actor {
                     return Err(Answer::failed("NothingLive", "no given signature of this case is alive"));
                 }
                 let slots = live.into_iter().map(|live| live.slot).collect();
-                self.propose(Change::Void(Void { case: id, slots }), reason, *deadline_s, Vec::new())
+                let void = Change::Void(Void { case: id, slots });
+                self.propose(Proposal::new(void, reason, *deadline_s, Vec::new()))
             }
             Request::Approve { case, offer, release } => {
                 let id = self.case(case)?;
                 let shown = parse_offer(offer).map_err(|reason| Answer::failed("Offer", reason))?;
                 let permission = Permission::Human { shown, release: *release };
-                let statement = self.approve(&id, permission).map_err(failure)?;
+                let statement = self.approve_or_wait(&id, permission)?;
                 Ok((Answer::Done { value: json!({ "case": id.to_string(), "approved": offer }) }, Some(statement)))
             }
             Request::Decline { case, reason } => {
                 let id = self.case(case)?;
-                self.decline(&id, reason)
+                let declined = self.decline(&id, reason)?;
+                self.drop_wait(&id, "Declined", "the owner declined it");
+                Ok(declined)
             }
             Request::Withdraw { case, reason } => {
                 let id = self.case(case)?;
@@ -288,67 +379,12 @@ impl Actor {
             }
         }
     }
-
-    fn propose(
-        &self,
-        change: Change,
-        reason: &str,
-        deadline_s: u64,
-        accepts: Vec<Accepted>,
-    ) -> Result<(Answer, Option<Statement>), Answer> {
-        let created_at = now();
-        let deadline = i64::try_from(deadline_s).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000);
-        let intent = Intent {
-            case: wanted::new_case_id(created_at).map_err(|error| Answer::failed("Random", error))?,
-            synchronizer: self.agent.me().synchronizer.clone(),
-            proposer: self.agent.me().owner.clone(),
-            created_at,
-            deadline: created_at.plus_micros(deadline),
-            reason: reason.to_owned(),
-            change,
-            accepts,
-        };
-        let Some(state) = self.agent.state() else {
-            return Err(Answer::NotYet { reason: AgentError::NoTopology.to_string() });
-        };
-        let plan = protocol::plan::plan(&intent, state).map_err(|error| Answer::failed("Propose", error))?;
-        if let Change::Membership(change) = &intent.change
-            && let Some(already) = done_already(change, state).first()
-        {
-            return Err(Answer::failed("Propose", format!("{already} as it is; leave that out, or look at the name")));
-        }
-        let live = self.agent.signed_elsewhere(&intent.case);
-        let mut dangers = dangers_of_plan(&plan, state, &live);
-        dangers.extend(dangers_of_change(&intent.change));
-        if let Some(danger) = dangers.into_iter().find(|danger| !intent.accepts.contains(&danger.accepted_as())) {
-            let refusal = Refusal::Danger { danger };
-            return Err(Answer::failed(refusal.name(), refusal));
-        }
-        let value = json!({
-            "case": intent.case.to_string(),
-            "workflow": intent.change.name(),
-            "transactions": plan.transactions.iter().map(|one| one.hash().to_string()).collect::<Vec<_>>(),
-            "subjects": plan.transactions.iter().map(|one| protocol::plan::subject(one.mapping())).collect::<Vec<_>>(),
-            "stages": plan.later.len() + 1,
-            "goes-with-it": cascade(&plan.transactions, state, &live).lines(),
-            "consequences": consequences(&plan.transactions, state, self.agent.me())
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        });
-        Ok((Answer::Done { value }, Some(Statement::sign(&intent, self.agent.identity()))))
-    }
-}
-
-fn accepted(names: &[String]) -> Result<Vec<Accepted>, Answer> {
-    let parsed = names.iter().map(|name| name.parse().map_err(|error: NotADanger| Answer::failed("Propose", error)));
-    parsed.collect()
 }
 
 fn error_name(error: &AgentError) -> String {
     match error {
         AgentError::Refused(refusal) => refusal.name(),
-        AgentError::NotYet(_) | AgentError::NoTopology => "NotYet",
+        AgentError::NotYet(_) | AgentError::NoTopology | AgentError::Pending { .. } => "NotYet",
         AgentError::UnknownCase(_) => "UnknownCase",
         AgentError::NoRule => "NoRule",
         AgentError::Journal(_) => "Journal",
@@ -361,7 +397,7 @@ fn error_name(error: &AgentError) -> String {
 
 fn failure(error: AgentError) -> Answer {
     match error {
-        AgentError::NotYet(_) | AgentError::NoTopology => Answer::NotYet { reason: error.to_string() },
-        other => Answer::Failed { name: error_name(&other), reason: other.to_string() },
+        AgentError::NotYet(_) | AgentError::NoTopology | AgentError::Pending { .. } => Answer::not_yet(error),
+        other => Answer::failed(&error_name(&other), other),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod carried;
 mod elsewhere;
+mod error;
 mod rules;
 mod said;
 
@@ -18,77 +19,27 @@ use canton_topology::{
 };
 use custody::{
     journal::{Journal, JournalError},
-    keys::{KeyBackend, KeyError},
-    ladder::{NotPermitted, Permission, Permitted, Recorded, Released, SignError},
+    keys::{KeyError, Outcome, keyring::Keyring, to_sign::ToSign},
+    ladder::{NotPermitted, Permission, Permitted, Recorded, Released},
 };
 use protocol::{
     book::Book,
-    case::{Case, CaseError},
+    case::Case,
     difference::DifferenceClass,
     directory::Directory,
     identity::IdentityPublicKey,
     intent::CaseId,
+    reader::{Context, Me},
     refusal::Refusal,
     registry::Kind,
+    request::{Holder, SignRequest},
     statement::{Approval, Decline, EncodedSignature, SignStatements, Statement, StatementError},
     submission::{Submitter, submitter},
-    verify::{Context, Holder, Me, SignRequest, Verification, Verified, Wait, still_wanted, verify},
+    verify::{Verification, Verified, still_wanted, verify},
 };
-use thiserror::Error;
 
+pub use self::error::{AgentError, Asked, Received};
 use self::said::Said;
-
-/// Why an agent has nothing to send.
-#[derive(Debug, Error)]
-pub enum AgentError {
-    /// The agent does not sign, for a reason that the others are told.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The agent's participant has not seen the base yet.
-    #[error("not yet: {0}")]
-    NotYet(Wait),
-    /// There is no topology to judge by.
-    #[error("not yet: this agent's participant has shown no topology; is it reachable?")]
-    NoTopology,
-    /// There is no such case.
-    #[error("case {0} is not known here; `list` shows those that are")]
-    UnknownCase(CaseId),
-    /// No rule permits it.
-    #[error("no rule permits this; a human may, with `approve`")]
-    NoRule,
-    /// The journal refused.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A key backend failed.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Something signed that was not the pinned key.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The participant did not sign.
-    #[error("the participant did not sign: {0}")]
-    Participant(String),
-}
-
-impl From<Refusal> for AgentError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// Why a statement from the coordinator is not taken.
-#[derive(Debug, Error)]
-pub enum Received {
-    /// It does not belong where it was put.
-    #[error(transparent)]
-    Case(#[from] CaseError),
-    /// It is no statement.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// The history of a case contradicts what was shown before.
-    #[error("ForkedHistory: the coordinator shows case {0} differently than before; nothing of it is signed")]
-    Forked(CaseId),
-}
 
 /// How a participant is asked for a signature of its own key; the transaction may carry none yet.
 pub type AskParticipant<'a> = dyn FnMut(&SignedTransaction, &SigningPublicKey) -> Result<Signature, String> + 'a;
@@ -157,6 +108,11 @@ impl Agent {
     /// Puts the owner's participant and the key that it holds into the agent's hands.
     pub fn set_host(&mut self, participant: ParticipantId, key: SigningPublicKey) {
         self.me.host = Some((participant, key));
+    }
+
+    /// Puts the keys that sign into the agent's hands.
+    pub fn set_keys(&mut self, keys: Vec<SigningPublicKey>) {
+        self.me.keys = keys;
     }
 
     /// Who the agent is.
@@ -322,12 +278,32 @@ impl Agent {
             NotPermitted::OtherClass => AgentError::NoRule,
         })?;
         let mut released: Vec<Released> = Vec::new();
-        for request in permitted.verified().requests() {
+        let mut pending: Vec<Asked> = Vec::new();
+        // A participant comes last: what carries no signature yet, it would propose to the synchronizer.
+        let comes_last = |request: &&SignRequest| {
+            request.holder == Holder::Participant || custody.keyring.signs_topology_alone(&request.key)
+        };
+        let (last, first): (Vec<_>, Vec<_>) = permitted.verified().requests().iter().partition(comes_last);
+        let before_last = first.len();
+        for (place, request) in first.into_iter().chain(last).enumerate() {
+            // Whoever takes hours is asked beside the others, not after them.
+            if !pending.is_empty() && place >= before_last {
+                break;
+            }
             let recorded = permitted.record(custody.journal, request, clock()).map_err(conflict)?;
             let pinned = self.pinned(request)?;
-            let signature = self.signature(id, request, &recorded, &released, custody)?;
+            let signature = match self.signature(id, request, &recorded, &released, custody) {
+                Err(AgentError::Pending { asked }) => {
+                    pending.extend(asked);
+                    continue;
+                }
+                other => other?,
+            };
             let signed = recorded.signed(custody.journal, signature, &pinned)?;
             released.push(signed.release(self.still_wanted(id, clock()))?);
+        }
+        if !pending.is_empty() {
+            return Err(AgentError::Pending { asked: pending });
         }
         let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
         let verified = permitted.verified();
@@ -389,11 +365,18 @@ impl Agent {
         }
         match request.holder {
             Holder::Agent => {
-                let holds = |backend: &&mut Box<dyn KeyBackend>| {
-                    backend.keys().iter().any(|info| *info.public.fingerprint_ref() == request.key)
-                };
-                let backend = custody.backends.iter_mut().find(holds);
-                Ok(backend.ok_or_else(|| KeyError::UnknownKey(request.key.clone()))?.sign(recorded)?)
+                let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
+                let transaction = case.offer().and_then(|offered| offered.transactions.get(request.index));
+                let wanted = transaction.and_then(|transaction| ToSign::transaction(recorded, transaction));
+                let wanted = wanted.ok_or(AgentError::Refused(Refusal::NoOffer))?;
+                let wanted = wanted.carrying(given(case, request, released).collect());
+                match custody.keyring.sign(&wanted)? {
+                    Outcome::Signed(signature) => Ok(signature),
+                    Outcome::Pending { note, retry_after } => {
+                        let asked = vec![Asked { key: request.key.clone(), note, retry_after }];
+                        Err(AgentError::Pending { asked })
+                    }
+                }
             }
             Holder::Participant => {
                 let case = self.cases.get(id).ok_or(AgentError::UnknownCase(*id))?;
@@ -403,16 +386,13 @@ impl Agent {
                     .ok_or(AgentError::Refused(Refusal::NoOffer))?;
                 // What carries a signature already, ours of a moment ago or another owner's, a participant signs and
                 // hands back; what carries none, it proposes to the synchronizer at once.
-                let own = released.iter().filter(|one| one.transaction == request.transaction);
-                let own = own.map(|one| one.signature.clone());
-                let others = case.signatures(&request.transaction).cloned();
                 // A new host that will import contracts must see its own proposal on the synchronizer, or its node takes
                 // no import: it proposes, whoever signed before.
                 let carried = match submitter(&case.intent().change) {
                     Submitter::Anybody => 1,
                     Submitter::AgentUnderConditions => 0,
                 };
-                let signatures = own.chain(others).take(carried).collect();
+                let signatures = given(case, request, released).take(carried).collect();
                 let signed = SignedTransaction::new(transaction.clone(), signatures, true);
                 let pinned = self.pinned(request)?;
                 (custody.participant)(&signed, &pinned).map_err(AgentError::Participant)
@@ -432,12 +412,22 @@ impl Agent {
     }
 }
 
+/// The signatures of a request's transaction that are there: ours of a moment ago, and the other owners'.
+fn given<'a>(
+    case: &'a Case,
+    request: &'a SignRequest,
+    released: &'a [Released],
+) -> impl Iterator<Item = Signature> + 'a {
+    let own = released.iter().filter(|one| one.transaction == request.transaction).map(|one| one.signature.clone());
+    own.chain(case.signatures(&request.transaction).cloned())
+}
+
 /// What signs, and what remembers.
 pub struct Custody<'a> {
     /// The journal.
     pub journal: &'a Journal,
-    /// The key backends.
-    pub backends: &'a mut [Box<dyn KeyBackend>],
+    /// The keys.
+    pub keyring: &'a mut Keyring,
     /// The participant.
     pub participant: &'a mut AskParticipant<'a>,
 }

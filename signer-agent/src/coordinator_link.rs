@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use canton_client::answer::{self, NotRead};
 use protocol::{
     api::{
-        Base64, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, Invitation, PostStatement,
-        Posted, Problem,
+        Base64, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, Introduced, Introductions,
+        Invitation, Nonce, PostIntroduction, PostStatement, Posted, Problem,
     },
     identity::IdentityCertificate,
+    limits,
     statement::Statement,
 };
 use rcgen::{CertificateParams, KeyPair};
@@ -233,6 +235,50 @@ impl Link {
         self.answer(self.client.get(format!("{}/v1/directory", self.base)).timeout(PATIENCE)).await
     }
 
+    /// Something for the owner's keys to answer.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn nonce(&self) -> Result<Nonce, LinkError> {
+        self.answer(self.client.post(format!("{}/v1/nonces", self.base)).timeout(PATIENCE)).await
+    }
+
+    /// Puts the owner's introduction into the mailbox.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn introduce(&self, introduction: &Statement) -> Result<Introduced, LinkError> {
+        let body = PostIntroduction { introduction: Base64(introduction.bytes().to_vec()) };
+        self.post("/v1/introductions", &body).await
+    }
+
+    /// Everything in the mailbox, as far as its bounds allow.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn introductions(&self) -> Result<Vec<Base64>, LinkError> {
+        let bytes_max = limits::INTRODUCTIONS_PER_ANSWER_MAX * limits::INTRODUCTION_BYTES_MAX * 3 / 2;
+        let mut path = "/v1/introductions".to_owned();
+        let mut all = Vec::new();
+        // A coordinator that never comes to an end is not followed for ever.
+        for _ in 0..limits::DIRECTORY_OWNERS_MAX {
+            let body = Self::bounded(self.request(reqwest::Method::GET, &path, PATIENCE), bytes_max).await?;
+            let page: Introductions =
+                serde_json::from_slice(&body).map_err(|error| LinkError::BadAnswer(error.to_string()))?;
+            let is_empty = page.introductions.is_empty();
+            all.extend(page.introductions);
+            match page.next {
+                Some(next) if !is_empty && all.len() < limits::DIRECTORY_OWNERS_MAX => {
+                    let next: String = next.chars().filter(|one| one.is_ascii_alphanumeric()).collect();
+                    path = format!("/v1/introductions?after={next}");
+                }
+                Some(_) | None => break,
+            }
+        }
+        all.truncate(limits::DIRECTORY_OWNERS_MAX);
+        Ok(all)
+    }
+
     async fn post<B: serde::Serialize, A: DeserializeOwned>(&self, path: &str, body: &B) -> Result<A, LinkError> {
         self.answer(self.client.post(format!("{}{path}", self.base)).timeout(PATIENCE).json(body)).await
     }
@@ -244,15 +290,12 @@ impl Link {
 
     /// The body of an answer that may not be longer than so many bytes.
     pub(crate) async fn bounded(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, LinkError> {
-        let mut response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > bytes_max {
-                return Err(LinkError::BadAnswer(format!("more than the {bytes_max} bytes that were asked for")));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = answer::bounded(response, bytes_max).await.map_err(|error| match error {
+            NotRead::Broken(error) => unreachable(error),
+            NotRead::TooLong { .. } => LinkError::BadAnswer(error.to_string()),
+        })?;
         if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
     }
 
@@ -268,13 +311,7 @@ impl Link {
 }
 
 fn unreachable(error: reqwest::Error) -> LinkError {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    LinkError::Unreachable(text)
+    LinkError::Unreachable(answer::causes(&error))
 }
 
 fn refused(status: reqwest::StatusCode, body: &[u8]) -> LinkError {

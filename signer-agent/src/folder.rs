@@ -1,6 +1,8 @@
 //! An owner's data folder: configuration, keys, journal, book, enrolment, and the statements seen so far. Nobody else may
 //! enter it.
 
+mod kept;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
@@ -8,21 +10,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use canton_client::access::Access;
-use canton_topology::{
-    Timestamp,
-    id::{PhysicalSynchronizerId, SynchronizerId},
-};
+use canton_topology::{Timestamp, id::Fingerprint};
+use custody::keys::PinnedKey;
 use protocol::{
     api::Base64,
     book::{Book, Card},
-    identity::IdentityPublicKey,
     intent::CaseId,
     statement::Statement,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
+pub use self::kept::{Config, Enrolment, Proving, Remembered, Seen};
 use crate::{finish::Record, hosting::held::Held, lines::Lines, outgoing::Outgoing};
 
 /// Why the folder cannot be used.
@@ -68,89 +67,6 @@ pub enum FolderError {
     },
 }
 
-/// `agent.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The owner's own name, as it stands on its card.
-    pub name: String,
-    /// The one logical synchronizer that the keys are pinned to.
-    pub synchronizer: SynchronizerId,
-    /// The admin API of the owner's participant, such as `http://127.0.0.1:5002`.
-    pub participant: String,
-    /// How that participant lets the agent in.
-    #[serde(default, skip_serializing_if = "is_open")]
-    pub participant_access: Access,
-    /// The Ledger API of the same participant, such as `http://127.0.0.1:5001`; needed for hosting parties.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ledger: Option<String>,
-    /// How the Ledger API lets the agent in.
-    #[serde(default, skip_serializing_if = "is_open")]
-    pub ledger_access: Access,
-    /// A command that backs the participant's database up, and its arguments; it runs with an empty environment.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub backup_command: Vec<String>,
-}
-
-fn is_open(access: &Access) -> bool {
-    *access == Access::default()
-}
-
-/// What enrolment left behind.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Enrolment {
-    /// Host and port of the coordinator.
-    pub address: String,
-    /// The coordinator's certificate authority, PEM.
-    pub ca_pem: String,
-    /// The key with which the coordinator signs.
-    pub coordinator: IdentityPublicKey,
-    /// The keys of coordinators at which the owner was enrolled before.
-    #[serde(default)]
-    pub former: Vec<IdentityPublicKey>,
-    /// The TLS client certificate, PEM.
-    pub client_certificate_pem: String,
-    /// Its private key, PEM.
-    pub client_key_pem: String,
-}
-
-impl Enrolment {
-    /// Remembers the coordinators before this one: what they said in the cases that are here stands.
-    pub fn take_over_from(&mut self, before: &Self) {
-        let earlier = before.former.iter().chain([&before.coordinator]);
-        let others: Vec<IdentityPublicKey> = earlier.filter(|key| **key != self.coordinator).copied().collect();
-        self.former.extend(others);
-        self.former.sort();
-        self.former.dedup();
-    }
-}
-
-/// A statement of the coordinator's inbox, as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Seen {
-    /// Its place in the coordinator's sequence.
-    pub sequence: u64,
-    /// Its place in its case.
-    pub position: u64,
-    /// Its bytes.
-    pub statement: Base64,
-    /// Whose sequence it is: another coordinator counts anew.
-    #[serde(default)]
-    pub coordinator: Option<IdentityPublicKey>,
-}
-
-/// Topology as a participant showed it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Remembered {
-    /// When, by the agent's clock.
-    pub at: Timestamp,
-    /// The synchronizer with its protocol version.
-    pub synchronizer: PhysicalSynchronizerId,
-    /// The signed rows, in Canton's V2 format.
-    pub rows: Base64,
-}
-
 /// A data folder.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
@@ -182,6 +98,11 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// A file of the folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// The file of the keys.
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
@@ -190,6 +111,47 @@ impl Folder {
     /// The file of the journal.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.redb")
+    }
+
+    /// The keys as they were pinned; none where there are none yet.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn pinned_keys(&self) -> Result<Vec<PinnedKey>, FolderError> {
+        let path = self.0.join("keyring.json");
+        if path.exists() { self.read_json(&path, "init") } else { Ok(Vec::new()) }
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_pinned_keys(&self, keys: &[PinnedKey]) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("keyring.json"), &keys)
+    }
+
+    /// Remembers that a key was tried.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn drilled(&self, key: &Fingerprint, at: Timestamp) -> Result<(), FolderError> {
+        let _alone = self.hold_keys()?;
+        let mut keys = self.pinned_keys()?;
+        for pinned in keys.iter_mut().filter(|pinned| pinned.fingerprint() == key) {
+            pinned.drilled_at = Some(at);
+        }
+        self.set_pinned_keys(&keys)
+    }
+
+    /// Waits until nobody else changes keys, and lets nobody else for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn hold_keys(&self) -> Result<File, FolderError> {
+        let path = self.0.join("keyring.lock");
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let held = opened.and_then(|file| file.lock().map(|()| file));
+        held.map_err(|error| FolderError::Io { path, error })
     }
 
     /// The folder for parcels, sealed and opened, made where it is missing. Nobody else may enter it.
@@ -246,6 +208,44 @@ impl Folder {
         self.write(&self.0.join("card"), card.text().as_bytes())
     }
 
+    /// The nonce whose answers are being collected, where there is one.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn proving(&self) -> Result<Option<Proving>, FolderError> {
+        let path = self.0.join("proving.json");
+        if path.exists() { self.read_json(&path, "keys prove") } else { Ok(None) }
+    }
+
+    /// Keeps it, or forgets it.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_proving(&self, proving: Option<&Proving>) -> Result<(), FolderError> {
+        let path = self.0.join("proving.json");
+        match (proving, path.exists()) {
+            (Some(proving), _) => self.write_json(&path, proving),
+            (None, true) => fs::remove_file(&path).map_err(|error| FolderError::Io { path, error }),
+            (None, false) => Ok(()),
+        }
+    }
+
+    /// The owner's last introduction.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn introduction(&self) -> Result<Base64, FolderError> {
+        self.read_json(&self.0.join("introduction.json"), "keys prove")
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_introduction(&self, introduction: &Base64) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("introduction.json"), introduction)
+    }
+
     /// The book; an empty one where there is none yet.
     ///
     /// # Errors
@@ -281,6 +281,27 @@ impl Folder {
         let failed = |error| FolderError::Io { path: folder.clone(), error };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         self.write_json(&self.hosting_file(case, "held.json"), held)
+    }
+
+    /// What is remembered of the other hostings.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn held_elsewhere(&self, case: &CaseId) -> Result<Vec<(CaseId, Held)>, FolderError> {
+        let path = self.0.join("hosting");
+        let failed = |error| FolderError::Io { path: path.clone(), error };
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let mut all = Vec::new();
+        for file in fs::read_dir(&path).map_err(failed)? {
+            let name = file.map_err(failed)?.file_name();
+            let id = name.to_str().and_then(|name| name.strip_suffix(".held.json")?.parse::<CaseId>().ok());
+            if let Some(id) = id.filter(|id| id != case) {
+                all.push((id, self.held(&id)?));
+            }
+        }
+        Ok(all)
     }
 
     /// The topology that the owner's participant showed last before it was disconnected, and when.
@@ -320,6 +341,29 @@ impl Folder {
     /// See [`FolderError`].
     pub fn set_ledger_floor(&self, floor: u64) -> Result<(), FolderError> {
         self.write_json(&self.0.join("ledger-floor.json"), &floor)
+    }
+
+    /// When the certificate that is being asked for says it was issued; now, where none is. Whoever holds the namespace key
+    /// and takes time is asked for the same one every time.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn certificate_asked_for(&self, now: Timestamp) -> Result<Timestamp, FolderError> {
+        let path = self.file("certificate.json");
+        if path.exists() {
+            return self.read_json(&path, "enroll");
+        }
+        self.write_json(&path, &now)?;
+        Ok(now)
+    }
+
+    /// The certificate is there: the next one is another one.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn certificate_came(&self) -> Result<(), FolderError> {
+        let path = self.file("certificate.json");
+        fs::remove_file(&path).map_err(|error| FolderError::Io { path, error })
     }
 
     /// What enrolment left behind.
@@ -393,13 +437,13 @@ impl Folder {
         })
     }
 
-    fn read_json<T: DeserializeOwned>(&self, path: &Path, command: &'static str) -> Result<T, FolderError> {
+    pub(crate) fn read_json<T: DeserializeOwned>(&self, path: &Path, command: &'static str) -> Result<T, FolderError> {
         let text = self.read(path, command)?;
         serde_json::from_str(&text)
             .map_err(|error| FolderError::Malformed { path: path.to_owned(), reason: error.to_string() })
     }
 
-    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), FolderError> {
+    pub(crate) fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), FolderError> {
         let text = serde_json::to_vec_pretty(value)
             .map_err(|error| FolderError::Malformed { path: path.to_owned(), reason: error.to_string() })?;
         self.write(path, &text)

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    signer_agent::cli::run(std::env::args_os())
+    signer_agent::cli::run(std::env::args_os(), &signer_agent::backends::shipped())
 }

@@ -1,14 +1,17 @@
 //! The running agent: follows the coordinator's inbox and its own participant's topology, answers its owner's commands,
 //! and lets what it signed be posted until the coordinator has it.
 
+mod acting;
 mod finishing;
 mod hosting;
+mod in_turn;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Context as _;
 use canton_client::{
     access::{Access, AccessError},
+    explain::is_redacted,
     ledger::Ledger,
     participant::{Options, Participant},
 };
@@ -20,16 +23,13 @@ use canton_topology::{
     snapshot::{self, Item},
     state::{State, StaticParameters},
 };
-use custody::{
-    journal::Journal,
-    keys::{KeyBackend as _, Purpose, encrypted_file::EncryptedFile},
-};
+use custody::journal::Journal;
 use protocol::{
     difference::DifferenceClass,
     identity::{IdentityCertificate, IdentityPublicKey},
     limits,
-    statement::{SignStatements as _, Statement},
-    verify::Me,
+    reader::Me,
+    statement::{SignStatements as _, Statement, StatementHash},
 };
 use tokio::{
     io::BufReader,
@@ -42,14 +42,17 @@ use tracing::{info, warn};
 use crate::{
     actor::{Actor, Message, now},
     agent::Agent,
+    backends::participant::Node,
     control::{self, Answer, Request},
     coordinator_link::Link,
+    custodian::Custodian,
     finish::Finisher,
     folder::{Config, Enrolment, Folder, Seen},
     hosting::{Runner, Tools, follow::Follower},
     lines::Lines,
     outgoing::Settled,
     posting::Posting,
+    waiting::Waiting,
 };
 
 /// How long the participant may take to answer.
@@ -70,7 +73,7 @@ pub struct Process {
     /// Its folder.
     pub folder: Folder,
     /// Its opened keys.
-    pub keys: EncryptedFile,
+    pub custodian: Custodian,
     /// What rules permit.
     pub rules: Vec<DifferenceClass>,
     /// How long a complete case is left to the coordinator, in microseconds.
@@ -82,21 +85,17 @@ pub struct Process {
 /// # Errors
 /// Where it cannot begin: configuration, enrolment, journal, socket.
 pub async fn run(process: Process) -> anyhow::Result<()> {
-    let Process { folder, keys, rules, patience } = process;
+    let Process { folder, custodian, rules, patience } = process;
     let (config, enrolment) = (folder.config()?, folder.enrolment()?);
     let journal = Journal::open(&folder.journal())?;
     let link = Link::new(&enrolment)?;
     let node = participant(&config.participant, &config.participant_access)?;
-    let identity = keys.identity();
+    let owner = Namespace::from(folder.card()?.namespace_key.fingerprint());
+    let Custodian { identity, parcel, keyring, .. } = custodian;
     let me = Me {
-        owner: Namespace::from(keys.namespace_key().fingerprint()),
+        owner,
         identity: identity.identity(),
-        keys: keys
-            .keys()
-            .into_iter()
-            .filter(|info| info.purpose != Purpose::Identity)
-            .map(|info| info.public)
-            .collect(),
+        keys: keyring.active().map(|key| key.public.clone()).collect(),
         host: None,
         synchronizer: config.synchronizer.clone(),
     };
@@ -121,22 +120,27 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         ledger,
         link: link.clone(),
         folder: folder.clone(),
-        parcel_key: keys.parcel_key().clone(),
+        parcel_key: parcel,
         backup_command: config.backup_command.clone(),
     };
     let actor = Actor {
         agent,
         journal,
-        backends: vec![Box::new(keys)],
+        keyring,
         participant: host,
+        coordinator_seen: None,
         finisher: Finisher::new(patience),
         submissions: folder.submissions()?,
         folder: folder.clone(),
         outgoing,
+        drill_every_days: config.drill_every_days,
+        missed_drills: Vec::new(),
+        looked_at: BTreeSet::new(),
+        waiting: Waiting::open(&folder)?,
         has_backup_command: !config.backup_command.is_empty(),
         runtime: tokio::runtime::Handle::current(),
     };
-    std::thread::Builder::new().name("agent".to_owned()).spawn(move || actor.run(inbox))?;
+    let mut acting = acting::start(move || actor.run(inbox))?;
     info!(socket = %folder.socket().display(), "the agent runs");
     let posting = Posting::start(link.clone(), sender.clone());
     let follower = Follower { runner: Runner::new(tools), actor: sender.clone(), posting: posting.clone() };
@@ -155,6 +159,8 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
                 tokio::spawn(shell.clone().serve(stream));
             }
             () = stopped() => break,
+            // Without it nothing is decided and nothing signed, and whoever watches the process is to start it again.
+            _ = &mut acting => anyhow::bail!("the thread that decides and signs has ended; the agent cannot go on"),
         }
     }
     info!("the agent stops");
@@ -229,14 +235,18 @@ struct Shell {
 
 impl Shell {
     async fn tell(&self, message: Message) {
-        // The thread ends with the process alone.
+        // Where the thread has ended, so does the process.
         let _ = self.sender.send(message).await;
     }
 
     async fn follow_inbox(self, mut lines: Lines<Seen>, mut cursor: u64) {
+        // The first answer does not wait for news, so that the owner soon knows that there is one.
+        let mut wait = Duration::ZERO;
         loop {
-            match self.link.inbox(cursor, INBOX_WAIT).await {
+            match self.link.inbox(cursor, wait).await {
                 Ok(inbox) => {
+                    self.tell(Message::Heard(now())).await;
+                    wait = INBOX_WAIT;
                     for entry in inbox.entries {
                         let seen = Seen {
                             sequence: entry.sequence,
@@ -348,6 +358,18 @@ impl Shell {
     }
 
     async fn answer(&self, request: Request) -> Answer {
+        let case = request.case().cloned();
+        let answer = self.obey(request).await;
+        let (Answer::Failed { reason, .. } | Answer::NotYet { reason, .. }) = &answer else { return answer };
+        // What Canton hides, our own rules tell of the case.
+        let meaning = match case.filter(|_| is_redacted(reason)) {
+            Some(case) => self.follower.explain(&case, reason).await,
+            None => None,
+        };
+        answer.meaning(meaning)
+    }
+
+    async fn obey(&self, request: Request) -> Answer {
         match request {
             Request::Submit { case } => self.submit_case(case).await,
             Request::HandOver { case } => self.hand_over(case).await,
@@ -364,8 +386,13 @@ impl Shell {
 
     async fn decide(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
+        self.settled(Message::Request { request, reply }, answer).await
+    }
+
+    /// What comes back of a message, when the coordinator has what it made, or a while has passed.
+    async fn settled(&self, message: Message, answer: oneshot::Receiver<(Answer, Option<StatementHash>)>) -> Answer {
         let mut ear = self.posting.listen();
-        self.tell(Message::Request { request, reply }).await;
+        self.tell(message).await;
         let Ok((answer, statement)) = answer.await else {
             return Answer::failed("Stopped", "the agent is stopping");
         };
@@ -435,6 +462,14 @@ async fn read_topology(
     }
     *last = Some(mark);
     Ok(Some(state))
+}
+
+/// The owner's participant, for the backend whose keys live in it.
+///
+/// # Errors
+/// Where the address is none, or the files of its access are missing.
+pub fn node(address: &str, access: &Access, synchronizer: &SynchronizerId) -> Result<Node, AccessError> {
+    Ok(Node { participant: participant(address, access)?, synchronizer: synchronizer.clone() })
 }
 
 fn participant(address: &str, access: &Access) -> Result<Participant, AccessError> {

@@ -11,22 +11,23 @@ use canton_topology::{
     key::SigningPublicKey,
     mapping::Permission,
 };
-use custody::keys::encrypted_file::{KeyFileError, random_bytes};
+use custody::random::{self, NotRandom};
 use protocol::{
     book::Card,
     intent::{CaseId, Change, CreateParty, Delegate, Host, LeaveHost, MigrateKeys, Raw, Revoke, RotateOwnerKey},
 };
 
+pub use self::host::Seating;
 use crate::{agent::Agent, control::Wanted, folder::Folder};
 
 /// A fresh UUIDv7.
 ///
 /// # Errors
 /// Where the operating system gives no random numbers.
-pub fn new_case_id(now: Timestamp) -> Result<CaseId, KeyFileError> {
+pub fn new_case_id(now: Timestamp) -> Result<CaseId, NotRandom> {
     let millis = u64::try_from(now.micros() / 1_000).unwrap_or(0);
     let mut bytes = [0; 10];
-    random_bytes(&mut bytes)?;
+    random::fill(&mut bytes)?;
     Ok(CaseId::from_bytes(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().into_bytes()))
 }
 
@@ -132,7 +133,13 @@ impl Names<'_> {
         hosts.iter().map(host).collect()
     }
 
+    /// The party key of a name of the book, or any key that is known, by its fingerprint.
     fn party_key(&self, flag: &str, name: &str) -> Result<SigningPublicKey, String> {
+        if let Some(fingerprint) = written_out::<Fingerprint>(name) {
+            let own = self.agent.me().keys.iter().find(|key| *key.fingerprint_ref() == fingerprint);
+            let known = own.or_else(|| self.agent.book().key(&fingerprint)).cloned();
+            return known.ok_or_else(|| format!("{flag} {name}: nobody in the book has that key"));
+        }
         self.card(name)?.party_key.ok_or_else(|| format!("{flag} {name}: its card has no party key"))
     }
 

@@ -6,6 +6,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use secrecy::SecretString;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
 fn agent(data: &std::path::Path, words: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_signer-agent"))
         .arg("--data")
@@ -27,6 +31,98 @@ fn refused(data: &std::path::Path, words: &[&str]) -> String {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!text.contains("panicked"), "{words:?}: {text}");
     text
+}
+
+/// An owner's folder with one backend: a program that `/bin/sh` runs.
+fn owner_with_command(data: &std::path::Path, body: &str) {
+    let folder = signer_agent::folder::Folder::open(data).unwrap();
+    custody::keys::key_file::KeyFile::create(&folder.keys(), &SecretString::from(PASSPHRASE.to_owned())).unwrap();
+    let synchronizer = format!("sync::1220{}", "ab".repeat(32));
+    let text = format!(
+        "name = \"alice\"\nsynchronizer = \"{synchronizer}\"\nparticipant = \"http://127.0.0.1:1\"\n\n[backends.office]\nkind = \"command\"\nprogram = \"/bin/sh\"\narguments = [\"-c\", {body:?}]\n"
+    );
+    std::fs::write(data.join("agent.toml"), text).unwrap();
+}
+
+#[test]
+fn the_environment_names_the_data_folder_once_and_a_word_on_the_line_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signer-agent"));
+        let output = command.env("SIGNER_AGENT_DATA", "of-alice").current_dir(&folder).args(words).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+
+    assert!(said(&["list"]).contains("there is no data folder of-alice;"));
+    assert!(said(&["--data", "of-bob", "list"]).contains("there is no data folder of-bob;"));
+}
+
+#[test]
+fn a_program_that_the_agent_starts_finds_no_descriptor_with_the_passphrase() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, seen) = (folder.path().join("owner"), folder.path().join("seen"));
+    owner_with_command(&data, &format!("ls /proc/$$/fd > {}", seen.display()));
+    let secret = folder.path().join("passphrase");
+    std::fs::write(&secret, PASSPHRASE).unwrap();
+    // As `7<file` in a shell leaves it: open for whoever is started.
+    let shell = Command::new("/bin/sh")
+        .args(["-c", "exec 7< \"$1\"; exec \"$2\" --data \"$3\" keys backends --passphrase-fd 7", "sh"])
+        .args([&secret, &env!("CARGO_BIN_EXE_signer-agent").into(), &data])
+        .output()
+        .unwrap();
+
+    let open = std::fs::read_to_string(&seen).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&shell.stderr)));
+    assert!(open.contains('0') && !open.contains('7'), "the program found the descriptors {open:?}");
+}
+
+#[test]
+fn enrolling_asks_a_slow_holder_for_the_same_certificate_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, seen) = (folder.path().join("owner"), folder.path().join("seen"));
+    let public = hex::encode(
+        canton_topology::key::SigningPublicKey::ed25519(
+            ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes(),
+            &[canton_topology::key::KeyUsage::Namespace],
+        )
+        .unwrap()
+        .spki(),
+    );
+    let body = format!(
+        r#"request=$(cat); id=${{request#*\"id\":\"}}; id=${{id%%\"*}}; echo "$id" >> {}
+case "$request" in
+    *describe*) echo "{{\"id\":\"$id\",\"status\":\"described\",\"public_key\":\"{public}\"}}" ;;
+    *) echo "{{\"id\":\"$id\",\"status\":\"pending\",\"note\":\"one officer is away\"}}" ;;
+esac"#,
+        seen.display()
+    );
+    owner_with_command(&data, &body);
+    let take = [
+        "keys",
+        "import",
+        "--from",
+        "office",
+        "--reference",
+        "treasury",
+        "--purpose",
+        "namespace",
+        "--name",
+        "namespace",
+    ];
+    let taken = agent(&data, &[&take[..], &["--passphrase-fd", "0"]].concat(), PASSPHRASE);
+    assert_eq!(taken.status.code(), Some(0), "{}", String::from_utf8_lossy(&taken.stderr));
+    std::fs::remove_file(&seen).unwrap();
+    let invitation = format!("countersign-enroll1/127.0.0.1:1/{}/{}", "A".repeat(43), "cd".repeat(32));
+
+    for _ in 0..2 {
+        let output = agent(&data, &["enroll", &invitation, "--passphrase-fd", "0"], PASSPHRASE);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains("one officer is away; run the same command again later"), "{words}");
+    }
+
+    let seen = std::fs::read_to_string(seen).unwrap();
+    let ids: Vec<&str> = seen.lines().collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
 }
 
 fn every_command(command: &clap::Command, seen: &mut usize) {
@@ -65,6 +161,8 @@ fn errors_name_the_field_and_the_fix() {
     assert!(init("two words", &synchronizer, "http://127.0.0.1:1").contains("--name"));
     assert!(init("alice", "nowhere", "http://127.0.0.1:1").contains("NAME::FINGERPRINT"));
     assert!(init("alice", &synchronizer, "http://127.0.0.1:1").contains("--participant"));
+    assert!(refused(&data, &["status"]).contains("signer-agent init"));
+    signer_agent::folder::Folder::open(&data).unwrap();
     assert!(refused(&data, &["status"]).contains("signer-agent run"));
     assert!(refused(&data, &["card"]).contains("signer-agent init"));
     assert!(refused(&data, &["enroll", "garbage"]).contains("countersign-enroll1/HOST:PORT/TOKEN/CA-KEY-HASH"));

@@ -30,7 +30,7 @@ struct Bench {
 }
 
 fn key(number: u8) -> ParcelKey {
-    ParcelKey::from_secret(Zeroizing::new([number; 32]))
+    ParcelKey::from_secret(Zeroizing::new([number; 32])).unwrap()
 }
 
 /// The owner of that key, as somebody of our book.
@@ -46,7 +46,7 @@ fn addressee(number: u8) -> Addressee {
     };
     let mut book = Book::default();
     let owner = card.owner();
-    book.add(Entry { name: card.name.clone(), card }).unwrap();
+    book.add(Entry { name: card.name.clone(), card, more_keys: Vec::new() }).unwrap();
     book.addressee(&owner).unwrap()
 }
 

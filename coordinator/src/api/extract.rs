@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
-    Api,
+    Api, BODY_BYTES_MAX, TAKE_OVER_BODY_BYTES_MAX,
     problem::{Problem, Slug},
 };
 use crate::{register::Member, tls::accept::Peer};
@@ -59,7 +59,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
 
 fn unread(path: &str, rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let max = if path.ends_with("/cases") { super::take_over::BODY_BYTES_MAX } else { super::BODY_BYTES_MAX };
+        let max = if path.ends_with("/cases") { TAKE_OVER_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
         return Problem::new(Slug::BodyTooLong, format!("at most {max} bytes are taken"));
     }
     Problem::new(Slug::BodyMalformed, rejection.body_text())

@@ -6,6 +6,7 @@ mod enroll;
 mod extract;
 mod health;
 mod inbox;
+mod introductions;
 mod parcels;
 pub mod problem;
 mod statements;
@@ -18,13 +19,14 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{get, post, put},
 };
-use protocol::{identity::IdentityPublicKey, plan::Planner};
+use protocol::{identity::IdentityPublicKey, limits, plan::Planner};
 use tokio::sync::{Semaphore, watch};
 
 use self::problem::{Problem, Slug};
 use crate::{
     driver::Driver,
     enrolment::Enroller,
+    mailbox::Mailbox,
     parcels::{Parcels, places::Places},
     register::Register,
     store::Store,
@@ -32,6 +34,8 @@ use crate::{
 
 /// Longest body: a statement of 1 MiB as base64, and the JSON around it.
 const BODY_BYTES_MAX: usize = 3 << 19;
+/// Longest body where a case is taken over: its statements as base64, and the JSON around them.
+const TAKE_OVER_BODY_BYTES_MAX: usize = limits::TAKE_OVER_BYTES_MAX / 2 * 3;
 
 /// What the handlers work with.
 pub struct Api {
@@ -41,6 +45,8 @@ pub struct Api {
     pub register: Arc<Register>,
     /// Who enrolls.
     pub enroller: Arc<Enroller>,
+    /// The mailbox of introductions.
+    pub mailbox: Mailbox,
     /// Sealed files on their way.
     pub parcels: Arc<Parcels>,
     /// How many pieces of them may be in memory.
@@ -65,6 +71,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/enroll", post(enroll::enroll))
         .route("/v1/directory", get(directory::directory))
         .route("/v1/statements", post(statements::post))
+        .route("/v1/nonces", post(introductions::nonce))
+        .route("/v1/introductions", post(introductions::post).get(introductions::list))
         .route("/v1/inbox", get(inbox::inbox))
         .route("/v1/cases", get(cases::list).merge(take_over::route()))
         .route("/v1/cases/{id}", get(cases::show))

@@ -11,6 +11,7 @@ use crate::{
     coordinator::Refused,
     driver::TakeError,
     enrolment::EnrolError,
+    mailbox::MailboxError,
     parcels::{ParcelError, files::FilesError, ledger::Refused as ParcelRefused},
     store::StoreError,
 };
@@ -54,6 +55,10 @@ pub enum Slug {
     CaseUnknown,
     /// The intent means nothing today.
     IntentUnplannable,
+    /// The introduction, or a proof in it, does not verify.
+    IntroductionRefused,
+    /// The nonce is not good.
+    NonceRefused,
     /// There is no such parcel.
     ParcelUnknown,
     /// The parcel is somebody else's.
@@ -82,7 +87,7 @@ pub enum Slug {
 
 impl Slug {
     /// Every slug.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::BodyMalformed,
         Self::BodyTooLong,
         Self::BodyTooSlow,
@@ -101,6 +106,8 @@ impl Slug {
         Self::HistoryForked,
         Self::CaseUnknown,
         Self::IntentUnplannable,
+        Self::IntroductionRefused,
+        Self::NonceRefused,
         Self::ParcelUnknown,
         Self::ParcelNotYours,
         Self::ParcelOffset,
@@ -154,6 +161,10 @@ impl Slug {
             Self::IntentUnplannable => {
                 ("intent-unplannable", StatusCode::UNPROCESSABLE_ENTITY, "The intent cannot be carried out")
             }
+            Self::IntroductionRefused => {
+                ("introduction-refused", StatusCode::UNPROCESSABLE_ENTITY, "The introduction is refused")
+            }
+            Self::NonceRefused => ("nonce-refused", StatusCode::CONFLICT, "The nonce is not good (any more)"),
             Self::ParcelUnknown => ("parcel-unknown", StatusCode::NOT_FOUND, "There is no such parcel"),
             Self::ParcelNotYours => ("parcel-not-yours", StatusCode::FORBIDDEN, "The parcel is somebody else's"),
             Self::ParcelOffset => ("parcel-offset", StatusCode::CONFLICT, "Another piece of the parcel comes next"),
@@ -264,6 +275,20 @@ impl From<EnrolError> for Problem {
     }
 }
 
+impl From<MailboxError> for Problem {
+    fn from(error: MailboxError) -> Self {
+        let detail = error.to_string();
+        match error {
+            MailboxError::Introduction(_) => Self::new(Slug::IntroductionRefused, detail),
+            MailboxError::OtherOwner { .. } | MailboxError::OtherIdentity { .. } => {
+                Self::new(Slug::SpeakerRefused, detail)
+            }
+            MailboxError::Nonce => Self::new(Slug::NonceRefused, detail),
+            MailboxError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ParcelError> for Problem {
     fn from(error: ParcelError) -> Self {
         let detail = error.to_string();
@@ -316,7 +341,7 @@ mod tests {
              method-not-allowed 405\ncertificate-missing 401\nnot-enrolled 403\ntoken-refused 403\n\
              enrolment-conflict 409\nenrolment-refused 422\nstatement-unreadable 422\nstatement-refused 422\n\
              speaker-refused 403\nsignature-refused 422\nhistory-forked 409\ncase-unknown 404\nintent-unplannable 422\n\
-             parcel-unknown 404\nparcel-not-yours 403\nparcel-offset 409\nparcel-refused 422\n\
+             introduction-refused 422\nnonce-refused 409\nparcel-unknown 404\nparcel-not-yours 403\nparcel-offset 409\nparcel-refused 422\n\
              parcel-incomplete 409\nstorage-full 507\nlimit-reached 429\ncursor-ahead 409\nbusy 503\nstopping 503\nstore-failed 500\ninternal 500"
         );
     }

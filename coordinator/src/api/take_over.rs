@@ -17,17 +17,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use super::{
-    Api,
+    Api, TAKE_OVER_BODY_BYTES_MAX,
     extract::{Caller, Json, blocking},
     problem::{Problem, Slug},
 };
 
-/// Longest body: the statements as base64, and the JSON around them.
-pub const BODY_BYTES_MAX: usize = limits::TAKE_OVER_BYTES_MAX / 2 * 3;
-
 /// The route, which takes longer bodies than others.
 pub fn route() -> MethodRouter<Arc<Api>> {
-    post(take_over).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+    post(take_over).layer(DefaultBodyLimit::max(TAKE_OVER_BODY_BYTES_MAX))
 }
 
 /// A place to read a long body. Asked for before the body is.

@@ -6,6 +6,7 @@ use std::{path::Path, time::SystemTime};
 use anyhow::Context as _;
 use canton_client::{
     check::{Api, Line, Subject, Use, Verdict, check, least_rights, worst},
+    error::NodeError,
     participant::{Options, Participant},
 };
 use canton_topology::{
@@ -62,7 +63,12 @@ async fn power(options: &Options, config: &ParticipantConfig) -> Line {
     };
     let (participant, rows) = match read.await {
         Ok(read) => read,
-        Err(error) => return Line::unknown(tried, format!("{error:#}"), "try again"),
+        Err(error) => {
+            return match error.downcast_ref::<NodeError>() {
+                Some(refused) => Line::unknown_of(tried, refused),
+                None => Line::unknown(tried, format!("{error:#}"), "mend the configuration"),
+            };
+        }
     };
     let powers = powers(&participant, &rows);
     if powers.is_empty() {

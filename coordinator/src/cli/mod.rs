@@ -44,11 +44,12 @@ struct Arguments {
 enum Command {
     /// Runs the coordinator.
     #[command(
-        after_help = "Example:\n  coordinator serve --config coordinator.toml\n\nIt stops in order on SIGTERM and SIGINT."
+        after_help = "Example:\n  coordinator serve --config coordinator.toml\n\nIt stops in order on SIGTERM and SIGINT.\n\nExit \
+                      codes: 0 it was stopped, 1 error."
     )]
     Serve {
         /// The configuration file; `coordinator init` writes one.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
         config: PathBuf,
     },
     /// Looks step by step at how the participant is reached, and says what is wrong and what to do.
@@ -58,17 +59,20 @@ enum Command {
     )]
     Check {
         /// The configuration file.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
         config: PathBuf,
     },
     /// Makes an invitation for an owner: one string that its agent enrolls with, once.
     #[command(
         after_help = "Example:\n  coordinator invite alice\n  signer-agent enroll countersign-enroll1/...\n\nHand the \
-                            string to the owner by a path that nobody else reads: whoever has it first can enroll with it."
+                            string to the owner by a path that nobody else reads: whoever has it first can enroll with it.\n\nExit codes: 0 done, \
+                            1 error, 2 not yet: the coordinator is starting or stopping."
     )]
     Invite(invite::Invite),
     /// Writes a configuration file with comments.
-    #[command(after_help = "Example:\n  coordinator init --file /etc/countersign/coordinator.toml")]
+    #[command(
+        after_help = "Example:\n  coordinator init --file /etc/countersign/coordinator.toml\n\nExit codes: 0 done, 1 error."
+    )]
     Init {
         /// Where to.
         #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
@@ -92,9 +96,13 @@ pub fn main(environment: Environment) -> ExitCode {
     let arguments = match Arguments::try_parse_from(&environment.arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Standard output may be closed; there is nobody to tell.
-            let _ = error.print();
             let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if !is_answer && environment.arguments.iter().any(|word| word == "--json") {
+                complain(true, "error", error.to_string().trim_end());
+            } else {
+                // Standard output may be closed; there is nobody to tell.
+                let _ = error.print();
+            }
             return if is_answer { ExitCode::SUCCESS } else { ExitCode::from(1) };
         }
     };
@@ -124,7 +132,7 @@ fn complain(json: bool, what: &str, reason: &str) {
     if json {
         print::line(&serde_json::json!({ "event": what, "reason": reason }).to_string());
     } else {
-        eprintln!("{what}: {reason}");
+        eprintln!("coordinator: {reason}");
     }
 }
 

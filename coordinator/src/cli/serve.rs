@@ -1,6 +1,6 @@
 //! `coordinator serve`.
 
-use std::{net::SocketAddr, path::Path};
+use std::{io::IsTerminal as _, net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,7 +40,9 @@ pub fn serve(path: &Path, environment: &Environment, json: bool) -> Outcome {
 fn start_log(filter: &str, json: bool) -> Result<(), anyhow::Error> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("field log (or COUNTERSIGN_LOG): {filter:?}; expected such as \"info\""))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that goes to a file is for search, not for colours.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
+    let log = log.with_writer(std::io::stderr);
     // The demo may have a log of its own already; then that one is used.
     let _ = if json { log.json().try_init() } else { log.try_init() };
     Ok(())

@@ -9,6 +9,7 @@ use protocol::{
     limits,
     registry::Kind,
     statement::{Approval, Contribution, EncodedSignature, Statement, StatementHash},
+    workflow::error::PlanError,
 };
 
 use super::{Coordinator, Entry, Refused, Submission};
@@ -21,7 +22,11 @@ impl Coordinator {
         self.check_count(case.intent())?;
         self.check_bytes(statement)?;
         if let Some(state) = &self.state {
-            (self.planner)(case.intent(), state)?;
+            match (self.planner)(case.intent(), state) {
+                // What comes after another case is planned when that stands.
+                Ok(_) | Err(PlanError::ComesAfter { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         self.cases.insert(case.id(), Entry { case, submission: Submission::Idle });
         Ok(())
@@ -108,6 +113,8 @@ fn signatures(statement: &Statement) -> Result<Option<(StatementHash, Vec<Encode
         | Kind::Withdrawal
         | Kind::Outcome
         | Kind::Card
+        | Kind::Possession
+        | Kind::Drill
         | Kind::Attestation
         | Kind::Question => None,
     })

@@ -143,7 +143,12 @@ impl Coordinator {
                         return;
                     }
                 }
-                Step::Offer | Step::Sign { .. } | Step::NodeAction { .. } | Step::Attest { .. } | Step::Watch => {}
+                Step::Offer
+                | Step::Sign { .. }
+                | Step::NodeAction { .. }
+                | Step::Attest { .. }
+                | Step::Verify { .. }
+                | Step::Watch => {}
             }
         }
     }

@@ -25,9 +25,10 @@ use protocol::{
     identity::IdentityPublicKey,
     intent::CaseId,
     life::{Standing, standing},
-    plan::{PlanError, Planner},
+    plan::Planner,
     registry::Kind,
     statement::{OutcomeResult, SignStatements, Statement, StatementError, StatementHash},
+    workflow::error::PlanError,
 };
 use thiserror::Error;
 

@@ -1,7 +1,12 @@
 //! What is shown of a case.
 
-use canton_topology::{id::Namespace, transaction::Transaction};
-use protocol::{api::CaseSummary, case::Case, life::Standing};
+use canton_client::explain;
+use protocol::{
+    api::CaseSummary,
+    case::Case,
+    lacking::lacking,
+    life::{Standing, Status},
+};
 
 /// A case at a glance.
 pub fn summary(case: &Case, standing: &Standing) -> CaseSummary {
@@ -15,20 +20,18 @@ pub fn summary(case: &Case, standing: &Standing) -> CaseSummary {
     }
 }
 
-/// What is missing of a case's newest offer, in words.
+/// What is missing of a case's newest offer, in words; and where a participant refused it, what that means.
 pub fn missing_in_words(standing: &Standing) -> Vec<String> {
-    let name = |transaction: &Transaction| transaction.mapping().code().name();
     let mut words: Vec<String> = standing.obstacle.iter().map(|reason| format!("an obstacle: {reason}")).collect();
     for one in standing.merged.iter().filter(|one| one.asleep) {
         let transaction = &one.signed.transaction;
-        words.push(format!("{}: it sleeps; the signature of one more owner wakes it", name(transaction)));
+        let kind = transaction.mapping().code().name();
+        words.push(format!("{kind}: it sleeps; the signature of one more owner wakes it"));
     }
-    for (transaction, missing) in standing.missing() {
-        for namespace in &missing.namespaces {
-            let owners: Vec<&str> = namespace.owners.iter().map(Namespace::as_str).collect();
-            words.push(format!("{}: {} more of {}", name(transaction), namespace.more, owners.join(", ")));
-        }
-        words.extend(missing.keys.iter().map(|key| format!("{}: key {key}", name(transaction))));
+    if let Status::Rejected { reason } = &standing.status {
+        let meaning = explain::of_text(reason).map(|line| format!("; {line}")).unwrap_or_default();
+        words.push(format!("the participant refused it: {reason}{meaning}"));
     }
+    words.extend(lacking(standing, |owner| format!("owner {owner}")));
     words
 }

@@ -13,6 +13,7 @@ use canton_client::error::NodeError;
 use canton_topology::{state::State, transaction::SignedTransaction};
 use protocol::{
     intent::CaseId,
+    limits,
     statement::{Statement, StatementHash},
 };
 use tokio::{runtime::Handle, sync::Notify};
@@ -216,6 +217,11 @@ fn heard(answer: Result<(), NodeError>) -> SubmitResult {
     match answer {
         Ok(()) | Err(NodeError::OutcomeUnknown(_) | NodeError::BadAnswer(_)) => SubmitResult::Watch,
         Err(NodeError::Retry(reason)) => SubmitResult::Retry(reason),
-        Err(NodeError::Rejected { reason, message }) => SubmitResult::Rejected(format!("{reason}: {message}")),
+        Err(NodeError::Rejected { reason, message }) => {
+            let mut told = format!("{reason}: {message}");
+            // A node's words are as long as it likes; what is said of them is bounded.
+            told.truncate(told.floor_char_boundary(limits::REASON_BYTES_MAX));
+            SubmitResult::Rejected(told)
+        }
     }
 }

@@ -7,12 +7,11 @@ pub mod sled;
 
 use std::{
     future::Future,
-    ops::RangeInclusive,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use canton_topology::Timestamp;
+use canton_topology::{Timestamp, id::Namespace};
 use protocol::intent::CaseId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -44,15 +43,21 @@ pub trait Store: Send + Sync {
     /// The enrolment of a TLS key, by the SHA-256 of its SubjectPublicKeyInfo.
     fn enrolment(&self, tls_key_hash: &[u8; 32]) -> Result<Option<Enrolment>, StoreError>;
 
-    /// Reads the statements of a range and holds each against everything that points to it. What is damaged without
-    /// being read would otherwise be found too late.
-    fn check(&self, sequences: RangeInclusive<u64>) -> Result<(), StoreError>;
+    /// Reads the statements up to a sequence number, for as long as `goes_on`, and holds them against everything that
+    /// points to them; says how many it read. What is damaged without being read would otherwise be found too late.
+    fn check(&self, last: u64, goes_on: &dyn Fn() -> bool) -> Result<u64, StoreError>;
 
     /// Every enrolment that ever was.
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError>;
 
     /// The invitation whose token has this hash.
     fn invitation(&self, token_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError>;
+
+    /// The introduction of an owner.
+    fn introduction(&self, owner: &Namespace) -> Result<Option<Introduction>, StoreError>;
+
+    /// Up to `limit` introductions, in an order of the store's own; those that come after an owner's where it is given.
+    fn introductions(&self, after: Option<&Namespace>, limit: usize) -> Result<Vec<Introduction>, StoreError>;
 }
 
 /// Writes that stand or fall together.
@@ -77,6 +82,8 @@ pub enum Write {
     Invitation(Invitation),
     /// A new or a replaced enrolment.
     Enrolment(Enrolment),
+    /// An introduction, in the place of the owner's earlier one.
+    Introduction(Introduction),
 }
 
 /// A statement that is stored.
@@ -120,6 +127,15 @@ pub struct Enrolment {
     pub enrolled_at: Timestamp,
     /// Whether a newer enrolment of the same name took its place. What its identity key has signed stays good.
     pub replaced: bool,
+}
+
+/// What an owner has put into the mailbox for the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// Whose it is.
+    pub owner: Namespace,
+    /// The statement as received.
+    pub bytes: Vec<u8>,
 }
 
 /// The sequence number up to which everything is on the disk.

@@ -25,13 +25,15 @@ pub enum Key {
     Statement { sequence: u64, chunk: u16 },
     /// The sequence number of a case's statement.
     Position { case: CaseId, position: u64 },
-    /// A case that has not settled.
-    Open(CaseId),
+    /// How many statements a case has, and whether it is open: see [`CaseRow`].
+    Case(CaseId),
     /// An enrolment, by the hash of its TLS key.
     Enrolment([u8; 32]),
     /// An invitation, by the first half of its token's hash. The row holds the whole hash, which is compared in
     /// constant time.
     Invitation([u8; 16]),
+    /// A piece of an owner's introduction, by the SHA-256 of the owner's namespace.
+    Introduction { owner: [u8; 32], chunk: u16 },
 }
 
 impl Key {
@@ -45,10 +47,41 @@ impl Key {
             Self::Position { case, position } => {
                 [b"c".as_slice(), case.as_bytes().as_slice(), &position.to_be_bytes()].concat()
             }
-            Self::Open(case) => [b"o".as_slice(), case.as_bytes().as_slice()].concat(),
+            Self::Case(case) => [b"o".as_slice(), case.as_bytes().as_slice()].concat(),
             Self::Enrolment(hash) => [b"e".as_slice(), hash.as_slice()].concat(),
             Self::Invitation(hash) => [b"i".as_slice(), hash.as_slice()].concat(),
+            Self::Introduction { owner, chunk } => [b"m".as_slice(), owner.as_slice(), &chunk.to_be_bytes()].concat(),
         }
+    }
+}
+
+/// What is known of a case without its statements. Such a row is never removed, so that one that is missing is damage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaseRow {
+    /// How many statements it has.
+    pub statements: u64,
+    /// Whether anything can still happen to it.
+    pub is_open: bool,
+}
+
+impl CaseRow {
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [0; 9];
+        bytes[..8].copy_from_slice(&self.statements.to_be_bytes());
+        bytes[8] = u8::from(self.is_open);
+        bytes
+    }
+
+    /// Reads its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (statements, is_open) = bytes.split_first_chunk()?;
+        let is_open = match is_open {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        Some(Self { statements: u64::from_be_bytes(*statements), is_open })
     }
 }
 
@@ -124,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_row_under_another_key_is_noticed() {
-        let row = seal(&Key::Open(CaseId::from_bytes([1; 16])).bytes(), b"");
+        let row = seal(&Key::Case(CaseId::from_bytes([1; 16])).bytes(), b"");
 
-        let moved = open(&Key::Open(CaseId::from_bytes([2; 16])).bytes(), &row);
+        let moved = open(&Key::Case(CaseId::from_bytes([2; 16])).bytes(), &row);
 
         assert!(matches!(moved, Err(StoreError::Damaged { .. })));
     }

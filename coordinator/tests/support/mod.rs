@@ -49,7 +49,7 @@ impl Owner {
         IdentityCertificate::new(claim, signature).unwrap()
     }
 
-    fn sign_bytes(&self, message: &[u8]) -> Signature {
+    pub fn sign_bytes(&self, message: &[u8]) -> Signature {
         Signature::new_ed25519(SignStatements::sign(&self.secret, message), self.key.fingerprint())
     }
 
@@ -67,6 +67,7 @@ impl Owner {
             reason: "because".to_owned(),
             change,
             accepts: Vec::new(),
+            after: None,
         };
         Statement::sign(&intent, &self.identity)
     }

@@ -31,6 +31,8 @@ pub enum Weather {
     AnswerLost,
     /// Nobody is there.
     Unreachable,
+    /// It is refused, in more words than anybody wants to keep.
+    Wordy,
 }
 
 pub fn synchronizer() -> SynchronizerId {
@@ -124,6 +126,10 @@ impl SubmitTopology for World {
             if weather == Weather::Unreachable {
                 return Err(NodeError::Retry("nobody is there".to_owned()));
             }
+            if weather == Weather::Wordy {
+                let reason = "TOPOLOGY_SERIAL_MISMATCH".to_owned();
+                return Err(NodeError::Rejected { reason, message: "é".repeat(4_000) });
+            }
             for verdict in self.judge(transactions) {
                 if let Verdict::Rejected(rejection) = verdict {
                     let (reason, message) = (rejection.name().to_owned(), rejection.to_string());
@@ -132,7 +138,7 @@ impl SubmitTopology for World {
             }
             match weather {
                 Weather::AnswerLost => Err(NodeError::OutcomeUnknown("the line broke".to_owned())),
-                Weather::Fair | Weather::Unreachable => Ok(()),
+                Weather::Fair | Weather::Unreachable | Weather::Wordy => Ok(()),
             }
         })
     }

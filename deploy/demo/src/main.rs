@@ -2,6 +2,7 @@
 //!
 //! One binary plays every part: it starts itself again as the real coordinator and as the real signer agents.
 
+mod console;
 mod print;
 mod replay;
 mod sandbox;
@@ -34,11 +35,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Replays the real history of a decentralized namespace through coordinator, agents and synchronizer.
-    #[command(after_help = "Example: demo replay dso-chain.json --base CN-genesis-state-20250410.gz --seed 7 --json")]
+    #[command(
+        after_help = "Example: demo replay dso-chain.json --base CN-genesis-state-20250410.gz --seed 7 --json\n\nExit codes: 0 every call was as recorded, 1 not."
+    )]
     Replay(replay::ReplayArguments),
     /// Runs the embedded synchronizer and its participants alone, to try the product by hand.
-    #[command(after_help = "Example: demo sandbox --env sandbox.env")]
+    #[command(after_help = "Example: demo sandbox --env sandbox.env\n\nExit codes: 0 it was stopped, 1 error.")]
     Sandbox(sandbox::SandboxArguments),
+    /// What people do on such a network beside Countersign: contracts, packages, pruning, proposals, a wallet's party.
+    #[command(after_help = "Example: demo console contracts treasury::1220… 5\n\nExit codes: 0 done, 1 error.")]
+    Console(console::ConsoleArguments),
 }
 
 fn coordinator(all: Vec<OsString>, planner: Planner) -> ExitCode {
@@ -56,7 +62,9 @@ fn main() -> ExitCode {
         }
     }
     match all.get(1).and_then(|role| role.to_str()) {
-        Some("signer-agent") => return signer_agent::cli::run(all.into_iter().skip(1)),
+        Some("signer-agent") => {
+            return signer_agent::cli::run(all.into_iter().skip(1), &signer_agent::backends::shipped());
+        }
         Some("coordinator") => return coordinator(all, protocol::plan::plan),
         Some("hostile-coordinator") => return coordinator(all, story::hostile_planner),
         Some(_) | None => {}
@@ -80,6 +88,7 @@ fn main() -> ExitCode {
         match &arguments.command {
             Some(Command::Replay(replay)) => replay::run(replay).await.map(|report| report.wrong_calls == 0),
             Some(Command::Sandbox(sandbox)) => sandbox::run(sandbox).await.map(|()| true),
+            Some(Command::Console(console)) => console::run(console).await.map(|()| true),
             None => story::run(&arguments.story).await.map(|()| true),
         }
     });

@@ -33,7 +33,7 @@ use canton_topology::{
     transaction::{SignedTransaction, Transaction},
 };
 use coordinator::coordinator::{Coordinator, Effect};
-use custody::{journal::Journal, keys::KeyBackend, ladder::Permission};
+use custody::{journal::Journal, keys::keyring::Keyring, ladder::Permission};
 use ed25519_dalek::SigningKey;
 use protocol::{
     book::{Book, Card, Entry},
@@ -41,8 +41,8 @@ use protocol::{
     intent::{CaseId, Change, Intent, Raw},
     life::Status,
     plan::plan,
+    reader::Me,
     statement::{Contribution, EncodedSignature, SignStatements, Statement},
-    verify::Me,
 };
 use rand::{SeedableRng as _, seq::SliceRandom as _};
 use serde::Serialize;
@@ -198,7 +198,7 @@ fn needed_rows(base: &[Item], chain: &Chain) -> Vec<Vec<Item>> {
 struct Owner {
     agent: Agent,
     journal: Journal,
-    backends: Vec<Box<dyn KeyBackend>>,
+    keyring: Keyring,
     identity: SigningKey,
 }
 
@@ -254,8 +254,8 @@ impl World {
             let coordinator_id = SignStatements::identity(&coordinator_key);
             let agent = Agent::new(me, Box::new(identity.clone()), coordinator_id, book.clone(), Vec::new());
             let journal = Journal::open(&folder.path().join(format!("journal-{index}")))?;
-            let backend: Box<dyn KeyBackend> = Box::new(backend::Recorded::new(public.clone(), signatures.clone()));
-            owners.insert(namespace.clone(), Owner { agent, journal, backends: vec![backend], identity });
+            let keyring = backend::keyring(public.clone(), signatures.clone());
+            owners.insert(namespace.clone(), Owner { agent, journal, keyring, identity });
         }
         let proposer = keys.keys().next().context("the chain has no owner")?.clone();
         let harness = owners[&proposer].identity.clone();
@@ -355,6 +355,7 @@ impl World {
             change: Change::Raw(Raw { transactions: vec![transaction.bytes().to_vec()] }),
             // It happened: whoever wanted it accepted whatever is dangerous about it.
             accepts: dangers.iter().map(Danger::accepted_as).collect(),
+            after: None,
         };
         let statement = Statement::sign(&intent, &self.harness);
         self.post(statement)?;
@@ -369,7 +370,7 @@ impl World {
             let shown = owner.agent.case(id).and_then(|case| case.offer()).context("the offer did not arrive")?.hash;
             let mut participant = |_: &SignedTransaction, _: &SigningPublicKey| Err("there is none here".to_owned());
             let mut custody =
-                Custody { journal: &owner.journal, backends: &mut owner.backends, participant: &mut participant };
+                Custody { journal: &owner.journal, keyring: &mut owner.keyring, participant: &mut participant };
             let permission = Permission::Human { shown, release: None };
             match owner.agent.approve(id, permission, &mut custody, &|| Timestamp(now)) {
                 Ok(statement) => return Ok(statement),
@@ -454,7 +455,7 @@ fn book(keys: &BTreeMap<Namespace, SigningPublicKey>, seed: u64) -> Result<Book>
         let identity = SignStatements::identity(&key(seed, index as u64 + 1));
         let (namespace_key, entry) = (public.clone(), name.clone());
         let card = Card { name, namespace_key, identity, host: None, party_key: None, parcel_key: None };
-        book.add(Entry { name: entry, card })?;
+        book.add(Entry { name: entry, card, more_keys: Vec::new() })?;
     }
     Ok(book)
 }

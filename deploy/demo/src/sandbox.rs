@@ -1,12 +1,12 @@
 //! `demo sandbox`: the embedded synchronizer alone, for trying the product by hand.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use canton_sandbox::network::{Network, Options};
 use serde_json::json;
 
-use crate::{print, signals::Signals};
+use crate::{console, print, signals::Signals};
 
 /// What to start.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub struct SandboxArguments {
     /// Where to write the addresses, as shell variables.
     #[arg(long, default_value = "sandbox.env")]
     env: PathBuf,
+    /// How long after a new host's activation its onboarding flag stays, in seconds: 61 with Canton's own timeouts.
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::default().decision_timeout.as_secs())]
+    decision_timeout: u64,
     /// Say the addresses as one JSON object.
     #[arg(long)]
     json: bool,
@@ -28,11 +31,17 @@ pub struct SandboxArguments {
 /// Where it does not start.
 pub async fn run(arguments: &SandboxArguments) -> Result<()> {
     let mut signals = Signals::catch()?;
-    let options = Options { participants: arguments.participants.clone(), ..Options::default() };
+    let options = Options {
+        participants: arguments.participants.clone(),
+        decision_timeout: Duration::from_secs(arguments.decision_timeout),
+        ..Options::default()
+    };
     let network = Network::start(&options).await?;
     let mut text = format!("SYNCHRONIZER={}\n", network.synchronizer().logical);
     for (index, participant) in network.participants().iter().enumerate() {
-        text.push_str(&format!("NODE{}=http://{}\n", index + 1, participant.address));
+        let number = index + 1;
+        text.push_str(&format!("NODE{number}=http://{}\n", participant.address));
+        text.push_str(&format!("LEDGER{number}=http://{}\n", participant.ledger_address));
     }
     // Whole or not at all: somebody may be waiting for the file.
     let beside = arguments.env.with_extension("new");
@@ -41,7 +50,11 @@ pub async fn run(arguments: &SandboxArguments) -> Result<()> {
         .with_context(|| format!("cannot write {}", arguments.env.display()))?;
     if arguments.json {
         let nodes = network.participants().iter().map(|participant| {
-            json!({ "participant": participant.id.to_string(), "address": format!("http://{}", participant.address) })
+            json!({
+                "participant": participant.id.to_string(),
+                "address": format!("http://{}", participant.address),
+                "ledger": format!("http://{}", participant.ledger_address),
+            })
         });
         let nodes: Vec<_> = nodes.collect();
         let synchronizer = network.synchronizer().logical.to_string();
@@ -49,6 +62,8 @@ pub async fn run(arguments: &SandboxArguments) -> Result<()> {
     } else {
         print::line(&format!("{text}The sandbox runs; stop it with ctrl-c. Nothing of it is kept."));
     }
-    signals.next().await;
-    Ok(())
+    tokio::select! {
+        _ = signals.next() => Ok(()),
+        ended = console::serve(&network, &arguments.env) => ended,
+    }
 }

@@ -94,9 +94,9 @@ fn rivals_are_shown_side_by_side_and_the_loser_is_rebased_with_one_command() {
     let stage = Stage::new(&OWNERS, Options::default());
     let party = stage.party();
     // A rule would sign a raise by itself: this is left to humans.
-    let words = ["propose", "change-thresholds", &party.to_string(), "--confirmations", "1"];
-    let winner = text(&stage.must("alice", &words), "case");
-    let foreign = propose_in_a_console(&stage, &party, 3).hash().to_string();
+    let words = ["change", &party.to_string(), "--remove-host", "carol"];
+    let winner = text(&stage.propose("alice", &words), "case");
+    let foreign = propose_in_a_console(&stage, &party, 1).hash().to_string();
     let adopted = stage.until("bob", &["foreign", "list"], |list| !list["proposals"][0].is_null());
     assert_eq!(adopted["proposals"][0]["rivals"].as_u64(), Some(1), "{adopted}");
     let loser = text(&stage.must("bob", &["foreign", "adopt", &foreign]), "case");
@@ -112,6 +112,36 @@ fn rivals_are_shown_side_by_side_and_the_loser_is_rebased_with_one_command() {
     let again = text(&rebased, "case");
     let shown = stage.until("carol", &["show", &again], |shown| shown["verdict"]["verified"] == true);
     assert_eq!(text(&shown, "reason"), format!("rebases {loser}: still wanted"));
+    let changes = serde_json::json!([{ "what": "threshold", "before": "2", "after": "1" }]);
+    assert_eq!(shown["differences"][0]["changes"], changes, "carol's host does not come back");
+
+    stage.approve("alice", &again);
+    stage.approve("bob", &again);
+    stage.until_effective("bob", &again);
+    let refused = stage.must_fail("bob", &["rebase", &loser]);
+    assert_eq!(text(&refused, "name"), "NothingToRebase");
+}
+
+#[test]
+fn two_who_change_the_same_thing_in_different_ways_are_not_rebased() {
+    let stage = Stage::new(&OWNERS, Options::default());
+    let party = stage.party();
+    let foreign = propose_in_a_console(&stage, &party, 3).hash().to_string();
+    stage.until("bob", &["foreign", "list"], |list| !list["proposals"][0].is_null());
+    let loser = text(&stage.must("bob", &["foreign", "adopt", &foreign]), "case");
+    stage.until("carol", &["show", &loser], |shown| shown["offer"].is_string());
+    let words = ["change-thresholds", &party.to_string(), "--confirmations", "1"];
+    let winner = text(&stage.propose("alice", &words), "case");
+    stage.approve("alice", &winner);
+    stage.approve("bob", &winner);
+    stage.until_effective("carol", &winner);
+    stage.until("bob", &["show", &loser], |shown| shown["status"] == "superseded");
+
+    let refused = stage.must_fail("bob", &["rebase", &loser]);
+
+    assert_eq!(text(&refused, "name"), "RebaseConflict");
+    let error = text(&refused, "error");
+    assert!(error.contains("the threshold: 1 stands there now, and the case wants 3"), "{error}");
 }
 
 #[test]
@@ -119,8 +149,8 @@ fn a_change_becomes_effective_although_the_coordinator_is_dead_and_another_one_c
     let mut stage = Stage::new(&OWNERS, Options::default());
     let party = stage.party().to_string();
     let propose = |what: &[&str]| {
-        let words = [&["propose", "change-thresholds", party.as_str()], what].concat();
-        text(&stage.must("alice", &words), "case")
+        let words = [&["change-thresholds", party.as_str()], what].concat();
+        text(&stage.propose("alice", &words), "case")
     };
     let first = propose(&["--owners", "1", "--accept", "one-owner-suffices"]);
     let second = propose(&["--confirmations", "1"]);

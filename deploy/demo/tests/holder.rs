@@ -103,9 +103,7 @@ fn the_party_of_an_offline_key_is_carried_over_with_a_signature_of_openssl() {
     let party = found(&stage, &key, &pem);
     let before = stage.create(&party, 5);
 
-    // Alice's agent sees the party when it looks next.
-    let propose = ["propose", "host", &party.to_string(), "--on", "bob"];
-    let made = stage.until("alice", &propose, |made| made["case"].is_string());
+    let made = stage.propose("alice", &["host", &party.to_string(), "--on", "bob"]);
     let case = text(&made, "case");
     stage.step("bob", &case, "vet", "due");
     stage.ask("bob", &["workflow", "run", &case, "--archive", &stage.archive()]);

@@ -5,19 +5,80 @@ mod stage;
 
 use std::time::Duration;
 
-use canton_sandbox::network::Options;
+use canton_sandbox::{
+    faults::{Code, Fault},
+    network::{NodeVersion, Options},
+};
+use canton_topology::mapping::{Mapping, Permission, party_key};
 
 use self::stage::{Stage, text};
+
+const OWNERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 fn options() -> Options {
     Options { protocol_version: 35, decision_timeout: Duration::from_secs(1), ..Options::default() }
 }
 
+/// A synchronizer for nodes of release 3.4, which speak protocol version 34 alone.
+fn older() -> Options {
+    Options { protocol_version: 34, version: NodeVersion::V3_4, ..options() }
+}
+
 #[test]
 fn a_party_that_was_never_used_is_hosted_the_simple_way() {
-    let stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    hosted_the_simple_way(options());
+}
+
+#[test]
+fn a_party_that_was_never_used_is_hosted_the_simple_way_by_nodes_of_release_3_4() {
+    hosted_the_simple_way(older());
+}
+
+#[test]
+fn a_party_with_a_past_or_one_that_nobody_remembers_is_not_hosted_the_simple_way() {
+    let stage = Stage::new(&OWNERS, options());
+    let party = stage.party();
+    let name = party.to_string();
+    let used = |why: &str| {
+        let refused = stage.must_fail("alice", &["propose", "host", &name, "--on", "dave", "--simple"]);
+        assert_eq!(refused["name"], "Used", "{refused}");
+        assert!(text(&refused, "error").contains(why), "{refused}");
+    };
+    let node = &stage.node("alice").id;
+    let forgets = Fault::Named(Code::NotFound, "PARTICIPANT_PRUNED_DATA_ACCESSED");
+    stage.network.faults(node).order("GetUpdates", forgets);
+    used("the ledger has just been pruned");
+    let contracts = stage.create(&party, 1);
+    used("the party has contracts");
+    stage.runtime.block_on(stage.network.transact(Vec::new(), contracts));
+    used("the party took part in a transaction");
+    stage.network.prune(node, stage.network.ledger_end(node));
+    used("the ledger is pruned up to");
+}
+
+#[test]
+fn nothing_is_done_on_a_node_for_a_case_that_names_a_stranger() {
+    let stage = Stage::new(&OWNERS, options());
+    let party = stage.party();
+    stage.create(&party, 1);
+    stage.must("alice", &["book", "remove", "dave"]);
+    let made = stage.propose("bob", &["host", &party.to_string(), "--on", "dave", "--from", "alice"]);
+    let case = text(&made, "case");
+    let words = ["workflow", "show", &case];
+    let shown = stage.until("alice", &words, |shown| shown["refused"].is_string());
+    assert!(text(&shown, "refused").starts_with("UnknownSeat"), "{shown}");
+    let refused = stage.must_fail("alice", &["workflow", "run", &case]);
+    assert_eq!(refused["name"], "Refused", "{refused}");
+    // Several rounds of the agent go by.
+    for _ in 0..30 {
+        assert_eq!(stage.must("alice", &words)["steps"][0]["state"], "due", "the survey");
+    }
+}
+
+fn hosted_the_simple_way(options: Options) {
+    let stage = Stage::new(&OWNERS, options);
     let party = stage.party().to_string();
-    let made = stage.must("alice", &["propose", "host", &party, "--on", "dave"]);
+    let made = stage.propose("alice", &["host", &party, "--on", "dave"]);
     assert!(text(&made, "advice").contains("never used"), "{made}");
     let case = text(&made, "case");
     for owner in ["dave", "alice", "bob"] {
@@ -30,14 +91,71 @@ fn a_party_that_was_never_used_is_hosted_the_simple_way() {
 }
 
 #[test]
+fn a_party_gets_a_new_host_and_another_confirmation_threshold_in_one_change() {
+    let stage = Stage::new(&OWNERS, options());
+    let party = stage.party();
+    let name = party.to_string();
+    let host = |confirmations| ["host", &name, "--on", "dave", "--confirmations", confirmations];
+    let refused = stage.must_fail("alice", &[&["propose"][..], &host("5")].concat());
+    assert!(text(&refused, "error").contains("confirmation_threshold: 5; expected from 1 to 4"), "{refused}");
+
+    let made = stage.propose("alice", &host("3"));
+    let case = text(&made, "case");
+    let shown = stage.until("bob", &["show", &case], |shown| shown["offer"].is_string());
+    let changed = serde_json::json!({ "what": "threshold", "before": "2", "after": "3" });
+    assert!(shown["differences"][0]["changes"].as_array().unwrap().contains(&changed), "{shown}");
+    for owner in ["dave", "alice", "bob"] {
+        stage.approve(owner, &case);
+    }
+    for owner in ["alice", "dave"] {
+        stage.step(owner, &case, "verify-source", "done");
+        stage.step(owner, &case, "verify-target", "done");
+    }
+
+    let head = stage.network.head();
+    let row = head.active(&party_key(&party)).unwrap();
+    assert_eq!(row.transaction.serial().get(), 2, "one change");
+    let Mapping::PartyToParticipant(mapping) = row.transaction.mapping() else { panic!() };
+    assert_eq!((mapping.threshold, mapping.participants.len()), (3, 4));
+    assert_eq!(mapping.participants[3].permission, Permission::Confirmation);
+}
+
+#[test]
 fn a_party_with_contracts_is_carried_over_and_nothing_is_lost() {
-    let stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    carried_over(options());
+}
+
+#[test]
+fn a_party_with_contracts_is_carried_over_between_nodes_of_release_3_4() {
+    carried_over(older());
+}
+
+#[test]
+fn a_party_with_contracts_is_carried_over_from_release_3_5_to_3_4() {
+    carried_over(Options { version: NodeVersion::V3_5, other_versions: dave_is(NodeVersion::V3_4), ..older() });
+}
+
+#[test]
+fn a_party_with_contracts_is_carried_over_from_release_3_4_to_3_5() {
+    carried_over(Options { other_versions: dave_is(NodeVersion::V3_5), ..older() });
+}
+
+fn dave_is(version: NodeVersion) -> Vec<(String, NodeVersion)> {
+    vec![("dave-node".to_owned(), version)]
+}
+
+fn carried_over(options: Options) {
+    let stage = Stage::new(&OWNERS, options);
     let party = stage.party();
     let before = stage.create(&party, 5);
     let refused = stage.must_fail("alice", &["propose", "host", &party.to_string(), "--on", "dave", "--simple"]);
     assert_eq!(refused["name"], "Used", "{refused}");
+    let package = "ab".repeat(32);
+    let with_package = ["propose", "host", &party.to_string(), "--on", "dave", "--package", &package];
+    let refused = stage.must_fail("alice", &with_package);
+    assert!(text(&refused, "error").contains("--package"), "{refused}");
 
-    let made = stage.must("alice", &["propose", "host", &party.to_string(), "--on", "dave"]);
+    let made = stage.propose("alice", &["host", &party.to_string(), "--on", "dave"]);
     assert!(text(&made, "advice").contains("carried over"), "{made}");
     let case = text(&made, "case");
     stage.step("dave", &case, "vet", "due");
@@ -46,17 +164,27 @@ fn a_party_with_contracts_is_carried_over_and_nothing_is_lost() {
     stage.confirm("alice", &case, "prepare");
     stage.approve("dave", &case);
     stage.confirm("dave", &case, "disconnect");
+    assert_eq!(stage.must("alice", &["workflow", "show", &case])["notes"], serde_json::json!([]));
     for owner in ["alice", "bob"] {
         stage.approve(owner, &case);
     }
     stage.step("alice", &case, "export", "done");
+    // From now on the nodes' logs may warn, and nobody need be afraid, with topology and, on the node that has none, without.
+    for owner in ["alice", "dave"] {
+        let is_told = |shown: &serde_json::Value| shown["notes"][0].is_string();
+        let shown = stage.until(owner, &["workflow", "show", &case], is_told);
+        let note = shown["notes"][0].as_str().unwrap();
+        assert!(note.contains("ACS_COMMITMENT_MISMATCH") && note.contains("are expected from 2"), "{note}");
+        assert!(note.contains("until its onboarding flag is gone (not before 2"), "{note}");
+    }
     stage.step("alice", &case, "restore-pruning", "done");
     stage.step("dave", &case, "count", "done");
     stage.back_up("dave", &case);
     stage.confirm("dave", &case, "import");
     for owner in ["alice", "dave"] {
         stage.step(owner, &case, "clear", "done");
-        stage.step(owner, &case, "verify-target", "done");
+        let shown = stage.step(owner, &case, "verify-target", "done");
+        assert_eq!(shown["notes"], serde_json::json!([]), "the flag is gone: what comes now is an alarm");
     }
     let node = &stage.node("dave").id;
     let held = stage.network.contracts(node);

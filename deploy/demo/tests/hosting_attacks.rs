@@ -11,6 +11,8 @@ use canton_client::{
     pruning::Schedule,
 };
 use canton_sandbox::{faults::Fault, network::Options};
+use protocol::book::{Book, Card, Entry};
+use signer_agent::parcel::seal::seal;
 
 use self::stage::{Stage, text};
 
@@ -39,7 +41,7 @@ fn schedule() -> Schedule {
 fn proposed(stage: &Stage) -> String {
     let party = stage.party();
     stage.create(&party, 3);
-    let made = stage.must("alice", &["propose", "host", &party.to_string(), "--on", "dave"]);
+    let made = stage.propose("alice", &["host", &party.to_string(), "--on", "dave"]);
     let case = text(&made, "case");
     stage.step("dave", &case, "vet", "due");
     stage.ask("dave", &["workflow", "run", &case, "--archive", &stage.archive()]);
@@ -114,13 +116,16 @@ fn answers_that_are_lost_after_the_act_cost_nothing_but_time() {
     };
     stage.runtime.block_on(node(&stage, "alice").set_schedule(&schedule())).unwrap();
     lost("alice", &["ClearSchedule", "AddTransactions", "SetParticipantSchedule"]);
-    lost("dave", &["ModifySynchronizer", "DisconnectAllSynchronizers", "ReconnectSynchronizer", "ImportPartyAcs"]);
+    lost("dave", &["ModifySynchronizer", "DisconnectAllSynchronizers", "ReconnectSynchronizer"]);
+    // Once when the node is asked whether it imports at all, and once when it does.
+    lost("dave", &["ImportPartyAcs", "ImportPartyAcs"]);
     let case = proposed(&stage);
     up_to_disconnected(&stage, &case);
     finish(&stage, &case);
     stage.step("alice", &case, "restore-pruning", "done");
     assert_eq!(stage.runtime.block_on(node(&stage, "alice").schedule()).unwrap(), Some(schedule()));
     assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
+    assert!(stage.is_connected("dave"), "as it was before the first attempt");
 }
 
 #[test]
@@ -135,10 +140,12 @@ fn a_new_host_that_is_connected_again_gets_no_signature_and_no_import() {
     let shown = stage.must("bob", &["show", &case]);
     let answer = stage.ask("bob", &["approve", &case, "--offer", &text(&shown, "offer")]);
     assert_eq!(answer.code, 2, "{}", answer.value);
-    assert!(text(&answer.value, "not-yet").contains("disconnect"), "{}", answer.value);
+    assert!(text(&answer.value, "not-yet").contains("step disconnect comes first, by dave ("), "{}", answer.value);
 
-    // Once it is away again, bob's own question is answered.
-    stage.runtime.block_on(dave.disconnect_all()).unwrap();
+    // Once a human has it disconnected again, bob's own question is answered.
+    let again = stage.ask("dave", &["workflow", "run", &case, "--confirm", "disconnect"]);
+    assert_eq!(again.code, 2, "{}", again.value);
+    assert!(stage.runtime.block_on(dave.connected()).unwrap().is_empty());
     for owner in ["alice", "bob"] {
         stage.approve(owner, &case);
     }
@@ -146,11 +153,20 @@ fn a_new_host_that_is_connected_again_gets_no_signature_and_no_import() {
     stage.step("dave", &case, "export", "done");
     let refused = stage.ask("dave", &["workflow", "run", &case, "--confirm", "import"]);
     assert_eq!(refused.code, 2, "no import without a backup: {}", refused.value);
+    let must_be_away = |words: &[&str]| {
+        let refused = stage.must_fail("dave", &[&["workflow", "run", &case], words].concat());
+        assert_eq!(refused["name"], "Precondition", "{refused}");
+        assert!(text(&refused, "error").contains("is connected, or would connect by itself"), "{refused}");
+    };
+    stage.runtime.block_on(dave.set_manual_connect(&alias, false)).unwrap();
+    must_be_away(&["--backup", "tape 7"]);
+    stage.runtime.block_on(dave.set_manual_connect(&alias, true)).unwrap();
     stage.back_up("dave", &case);
     assert!(stage.runtime.block_on(dave.reconnect(&alias)).unwrap());
-    let refused = stage.must_fail("dave", &["workflow", "run", &case, "--confirm", "import"]);
-    assert_eq!(refused["name"], "Precondition", "{refused}");
+    must_be_away(&["--confirm", "import"]);
     assert!(stage.network.contracts(&stage.node("dave").id).is_empty());
+    let late = stage.must_fail("alice", &["workflow", "run", &case, "--confirm", "prepare"]);
+    assert!(text(&late, "error").contains("too late"), "{late}");
 }
 
 #[test]
@@ -166,8 +182,12 @@ fn a_pruning_schedule_that_somebody_sets_again_stops_the_submission() {
     let shown = stage.until("alice", &["workflow", "show", &case], |value| !value["failed"].is_null());
     assert_eq!(shown["failed"]["name"], "Precondition", "{shown}");
     assert!(text(&shown["failed"], "reason").contains("pruning"), "{shown}");
-    stage.runtime.block_on(alice.clear_schedule()).unwrap();
-    stage.step("alice", &case, "submit", "done");
+    // As the refusal says.
+    assert!(text(&shown["failed"], "reason").contains("workflow run --confirm prepare"), "{shown}");
+    stage.ask("alice", &["workflow", "run", &case, "--confirm", "prepare"]);
+    // What comes back is what was there at first, and there was none.
+    stage.step("alice", &case, "restore-pruning", "done");
+    assert_eq!(stage.runtime.block_on(alice.schedule()).unwrap(), None);
 }
 
 #[test]
@@ -181,19 +201,49 @@ fn a_parcel_that_was_swapped_or_comes_from_elsewhere_is_not_imported() {
     stage.step("dave", &case, "export", "done");
     stage.step("dave", &case, "count", "done");
     stage.back_up("dave", &case);
+    let by_hand = stage.path("alice").join("hosting").join(format!("{case}.contracts.age"));
+    let right = std::fs::read(&by_hand).unwrap();
+    let mut changed = right.clone();
+    *changed.last_mut().unwrap() ^= 1;
     let wrong = stage.path("wrong.age");
-    std::fs::write(&wrong, b"not a parcel").unwrap();
     let words = ["workflow", "run", &case, "--confirm", "import", "--sealed", wrong.to_str().unwrap()];
-    let refused = stage.must_fail("dave", &words);
-    assert_eq!(refused["name"], "Open", "{refused}");
-    assert!(stage.network.contracts(&stage.node("dave").id).is_empty());
+    for (file, why) in [
+        (b"not a parcel".to_vec(), "cut short"),
+        ([&right[..], b"more"].concat(), "added to"),
+        (vec![7; right.len()], "this is another file"),
+        (changed, "the sealed file was changed"),
+        // By its own hash or by its content's, whichever differs first.
+        (sealed_for_dave(&stage, right.len()), "another "),
+    ] {
+        std::fs::write(&wrong, file).unwrap();
+        let refused = stage.must_fail("dave", &words);
+        assert_eq!(refused["name"], "Open", "{refused}");
+        assert!(text(&refused, "error").contains(why), "{why}: {refused}");
+        assert!(stage.network.contracts(&stage.node("dave").id).is_empty());
+    }
 
     // The right file, carried by hand.
-    let by_hand = stage.path("alice").join("hosting").join(format!("{case}.contracts.age"));
     let words = ["workflow", "run", &case, "--confirm", "import", "--sealed", by_hand.to_str().unwrap()];
     stage.ask("dave", &words);
     stage.step("dave", &case, "verify-target", "done");
     assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
+}
+
+/// Something else that is sealed to dave by somebody who has his card, and is as long as the right parcel.
+fn sealed_for_dave(stage: &Stage, length: usize) -> Vec<u8> {
+    let card = Card::parse(&text(&stage.must("dave", &["card"]), "card")).unwrap();
+    let mut book = Book::default();
+    let owner = card.owner();
+    book.add(Entry { name: "dave".to_owned(), card, more_keys: Vec::new() }).unwrap();
+    let (to, into) = (book.addressee(&owner).unwrap(), stage.path("other.age"));
+    // A head has random words of random length.
+    for plain in (0..length).rev().cycle().take(100_000) {
+        let _ = std::fs::remove_file(&into);
+        if seal(&vec![0; plain][..], &to, &into, |_| {}).unwrap().sealed.length == length as u64 {
+            return std::fs::read(&into).unwrap();
+        }
+    }
+    panic!("no other parcel is as long");
 }
 
 #[test]
@@ -228,4 +278,6 @@ fn a_node_that_comes_back_from_before_the_hosting_raises_the_alarm() {
 
     let alarmed = stage.until("dave", &["status"], |value| !value["alarms"].as_array().unwrap().is_empty());
     assert!(alarmed["alarms"][0].as_str().unwrap().starts_with("SilentFork"), "{alarmed}");
+    let refused = stage.must_fail("dave", &["workflow", "run", &case]);
+    assert!(text(&refused, "error").starts_with("SilentFork"), "{refused}");
 }

@@ -45,6 +45,8 @@ fn a_newcomer_who_copies_the_commands_gets_a_party() {
     fs::create_dir_all(&programs_at).unwrap();
     fs::create_dir_all(&walk).unwrap();
     programs(&programs_at);
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    std::os::unix::fs::symlink(deploy, folder.path().join("deploy")).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let commands = commands().replace("127.0.0.1:8443", &format!("127.0.0.1:{port}"));
     assert!(commands.contains("create-party"), "the README has lost its walk");
@@ -90,9 +92,8 @@ fn a_newcomer_who_copies_the_commands_gets_a_party() {
 #[test]
 fn the_walk_stops_waiting_for_what_has_died() {
     let folder = tempfile::tempdir().unwrap();
-    let commands = commands();
-    let waits = &commands[..commands.find("\n}\n").unwrap() + 3];
-    let script = format!("{waits}\ntrue &\nDEAD=$!\nwait\nwaits $DEAD false");
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbook/functions.sh");
+    let script = format!(". '{}'\ntrue &\nDEAD=$!\nwait\nwaits $DEAD false", functions.display());
     let output = Command::new("bash").args(["-eu", "-c", &script]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("in vain: false"));

@@ -10,15 +10,25 @@ use tonic::{
 };
 
 use crate::{
-    access::{AccessError, Tokens},
+    access::{Access, AccessError, Tokens},
     error::NodeError,
-    participant::Options,
 };
 
 /// How often a long call asks whether the other end still lives. Canton's admin API closes the connection of whoever asks
 /// more often than every 20 seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(45);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How a participant is reached.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The admin API's address, such as `http://127.0.0.1:5002`.
+    pub address: String,
+    /// Longest wait for a connection or an answer.
+    pub timeout: Duration,
+    /// How it lets us in.
+    pub access: Access,
+}
 
 /// A channel with the token of the moment.
 pub(crate) type Door = InterceptedService<Channel, Pass>;

@@ -100,7 +100,7 @@ impl Participant {
     /// See [`NodeError`]; not being connected passes.
     pub async fn synchronizer(&self, logical: &SynchronizerId) -> Result<PhysicalSynchronizerId, NodeError> {
         let found = self.connected().await?.into_iter().map(|one| one.synchronizer).find(|one| one.logical == *logical);
-        found.ok_or_else(|| NodeError::Retry(format!("it is not connected to {logical}")))
+        found.ok_or_else(|| NodeError::Retry(format!("NotConnected: the node is not connected to {logical}")))
     }
 
     /// The synchronizers that it knows and that are in use.

@@ -6,6 +6,8 @@ use prost::Message as _;
 use thiserror::Error;
 use tonic::{Code, Status};
 
+use crate::explain::{self, Explanation, Then};
+
 /// Why a call did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NodeError {
@@ -28,14 +30,6 @@ pub enum NodeError {
     BadAnswer(String),
 }
 
-/// Ids of refusals that pass.
-const PASSING: [&str; 4] = [
-    "TOPOLOGY_TOO_MANY_PENDING_TOPOLOGY_TRANSACTIONS",
-    "TOPOLOGY_STORE_NOT_FOUND",
-    "TOPOLOGY_STORE_NOT_INITIALIZED",
-    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-];
-
 /// A node that stops says so to every call that is under way.
 const SHUTDOWN: &str = "ABORTED_DUE_TO_SHUTDOWN";
 
@@ -52,19 +46,24 @@ impl NodeError {
         let message = details.message(status);
         if let Some(reason) = details.reason {
             let told = format!("{reason}: {message}");
-            return match details.category.as_deref() {
-                _ if PASSING.contains(&reason.as_str()) => Self::Retry(told),
+            let then = explain::of(&reason, "").map(|line| line.then);
+            return match (then, details.category.as_deref()) {
                 // The node goes down, or waited too long: it may have done it before.
                 _ if writes && reason == SHUTDOWN => Self::OutcomeUnknown(told),
-                Some(STATE_UNKNOWN) if writes => Self::OutcomeUnknown(told),
-                Some(TRANSIENT | CONTENTION | STATE_UNKNOWN | AFTER_END) => Self::Retry(told),
-                Some(_) | None => Self::Rejected { reason, message },
+                (_, Some(STATE_UNKNOWN)) if writes => Self::OutcomeUnknown(told),
+                // It stands already, as far as the node tells: whether that is what was wanted, reading says.
+                (Some(Then::Done), _) if writes => Self::OutcomeUnknown(told),
+                (Some(Then::Again), _) => Self::Retry(told),
+                (_, Some(TRANSIENT | CONTENTION | STATE_UNKNOWN | AFTER_END)) => Self::Retry(told),
+                _ => Self::Rejected { reason, message },
             };
         }
+        let code = format!("{:?}", status.code());
+        let told = format!("{code}: {message}");
         match status.code() {
-            Code::Unavailable if !writes => Self::Retry(message),
+            Code::Unavailable if !writes => Self::Retry(told),
             // No connection was made: nothing was sent.
-            Code::Unavailable if std::error::Error::source(status).is_some() => Self::Retry(message),
+            Code::Unavailable if std::error::Error::source(status).is_some() => Self::Retry(told),
             Code::Unavailable
             | Code::DeadlineExceeded
             | Code::Cancelled
@@ -72,13 +71,13 @@ impl NodeError {
             | Code::Internal
             | Code::Aborted => {
                 if writes {
-                    Self::OutcomeUnknown(message)
+                    Self::OutcomeUnknown(told)
                 } else {
-                    Self::Retry(message)
+                    Self::Retry(told)
                 }
             }
             // A token that ran out, or a right that is not granted yet: nothing happened, and whoever runs the node mends it.
-            Code::ResourceExhausted | Code::Unauthenticated | Code::PermissionDenied => Self::Retry(message),
+            Code::ResourceExhausted | Code::Unauthenticated | Code::PermissionDenied => Self::Retry(told),
             Code::Ok
             | Code::InvalidArgument
             | Code::NotFound
@@ -86,7 +85,28 @@ impl NodeError {
             | Code::FailedPrecondition
             | Code::OutOfRange
             | Code::Unimplemented
-            | Code::DataLoss => Self::Rejected { reason: format!("{:?}", status.code()), message },
+            | Code::DataLoss => Self::Rejected { reason: code, message },
+        }
+    }
+
+    /// What it means for people; nothing where Canton has an id that nobody has explained yet.
+    #[must_use]
+    pub fn explanation(&self) -> Option<&'static Explanation> {
+        match self {
+            Self::Rejected { reason, message } => explain::of(reason, message),
+            Self::Retry(told) | Self::OutcomeUnknown(told) => explain::of_text(told),
+            Self::BadAnswer(_) => explain::of("BadAnswer", ""),
+        }
+    }
+
+    /// Its name, stable: Canton's id where there is one.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Rejected { reason, .. } => reason,
+            Self::Retry(_) => self.explanation().map_or("NodeUnavailable", |line| line.id),
+            Self::OutcomeUnknown(_) => self.explanation().map_or("OutcomeUnknown", |line| line.id),
+            Self::BadAnswer(_) => "BadAnswer",
         }
     }
 }
@@ -114,9 +134,12 @@ impl Details {
         Self { reason, category, trace }
     }
 
-    /// Canton's own words, and where they do not say it, the trace id.
+    /// Canton's own words without its id, which stands beside them; and where they do not say it, the trace id.
     fn message(&self, status: &Status) -> String {
         let message = status.message();
+        let after_id = self.reason.as_deref().and_then(|reason| message.strip_prefix(reason));
+        let words = after_id.filter(|rest| rest.starts_with('(')).and_then(|rest| rest.split_once("): "));
+        let message = words.map_or(message, |(_, words)| words);
         match &self.trace {
             Some(trace) if !message.contains(trace.as_str()) => format!("{message} (trace id {trace})"),
             Some(_) | None => message.to_owned(),

@@ -4,10 +4,12 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod answer;
 pub mod check;
 mod connection;
 pub mod connectivity;
 pub mod error;
+pub mod explain;
 pub mod ledger;
 pub mod packages;
 pub mod participant;
@@ -15,4 +17,5 @@ pub mod parties;
 pub mod pruning;
 pub mod snapshot_file;
 pub mod status;
+pub mod vault;
 mod wire;

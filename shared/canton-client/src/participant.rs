@@ -1,7 +1,5 @@
 //! One participant's admin API.
 
-use std::time::Duration;
-
 use canton_proto::canton::{
     protocol::v30::{SignedTopologyTransaction, TopologyMapping},
     topology::admin::v30::{
@@ -22,22 +20,9 @@ use canton_topology::{
 use prost::Message as _;
 use tonic::Code;
 
-use crate::{
-    access::{Access, AccessError},
-    connection::Connection,
-    error::NodeError,
-};
+use crate::{access::AccessError, connection::Connection, error::NodeError};
 
-/// How a participant is reached.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The admin API's address, such as `http://127.0.0.1:5002`.
-    pub address: String,
-    /// Longest wait for a connection or an answer.
-    pub timeout: Duration,
-    /// How it lets us in.
-    pub access: Access,
-}
+pub use crate::connection::Options;
 
 /// Largest answer that is read, in bytes: a whole network's topology comes in one.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -173,7 +158,8 @@ impl Participant {
     }
 
     /// Lets the participant be the first who signs a change of a party, with the named key of its own: what nobody has
-    /// signed, it only signs as a proposal that it hands to the synchronizer at once.
+    /// signed, it only signs as a proposal that it hands to the synchronizer at once. Where it did so before, or its answer
+    /// was lost, its signature is read back.
     ///
     /// # Errors
     /// Where the node refuses or builds other bytes from the same words, where it adds no signature of that key, and
@@ -203,10 +189,30 @@ impl Participant {
             wait_to_become_effective: None,
         };
         let mut client = TopologyManagerWriteServiceClient::new(self.connection.quick().await?);
-        let answer = client.authorize(request).await.map_err(|status| NodeError::from_status(&status, true))?;
-        let signed = answer.into_inner().transaction;
-        let signed = signed.ok_or_else(|| NodeError::BadAnswer("no transaction".to_owned()))?;
-        added(&signed, transaction, key)
+        match client.authorize(request).await {
+            Ok(answer) => {
+                let signed = answer.into_inner().transaction;
+                added(&signed.ok_or_else(|| NodeError::BadAnswer("no transaction".to_owned()))?, transaction, key)
+            }
+            // What it has signed before stands, or waits, for all to read, whatever it says to being asked again.
+            Err(status) => match self.shown(synchronizer, transaction, key).await {
+                Ok(Some(signature)) => Ok(signature),
+                Ok(None) | Err(_) => Err(NodeError::from_status(&status, true)),
+            },
+        }
+    }
+
+    /// The key's signature over a transaction, where the synchronizer shows it.
+    async fn shown(
+        &self,
+        synchronizer: &SynchronizerId,
+        transaction: &Transaction,
+        key: &SigningPublicKey,
+    ) -> Result<Option<Signature>, NodeError> {
+        let mut rows = self.open_proposals(synchronizer).await?;
+        rows.extend(self.topology(synchronizer).await?);
+        let mut same = rows.into_iter().filter(|row| row.transaction.transaction.bytes() == transaction.bytes());
+        Ok(same.find_map(|row| signature_of(row.transaction, key)))
     }
 }
 
@@ -222,12 +228,17 @@ fn added(
     if signed.transaction.bytes() != transaction.bytes() {
         return Err(bad("the node sent back another transaction"));
     }
-    let hash = transaction.hash();
-    let is_valid = |signature: &Signature| signature.verify(key, hash.as_bytes()).is_ok();
-    let mut by_key = signed.signatures.into_iter().filter(|signature| signature.signed_by() == key.fingerprint_ref());
-    by_key.find(is_valid).ok_or_else(|| {
+    signature_of(signed, key).ok_or_else(|| {
         bad(&format!("the node added no valid signature of key {}; does it hold that key?", key.fingerprint()))
     })
+}
+
+/// The key's signature, where it has one that verifies.
+fn signature_of(signed: SignedTransaction, key: &SigningPublicKey) -> Option<Signature> {
+    let hash = signed.transaction.hash();
+    let is_valid = |signature: &Signature| signature.verify(key, hash.as_bytes()).is_ok();
+    let mut by_key = signed.signatures.into_iter().filter(|signature| signature.signed_by() == key.fingerprint_ref());
+    by_key.find(is_valid)
 }
 
 fn store(synchronizer: &SynchronizerId) -> StoreId {

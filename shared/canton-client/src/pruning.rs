@@ -1,6 +1,6 @@
 //! When a participant forgets: its pruning schedule, read and put back as it was.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use canton_proto::canton::admin::{
     participant::v30::pruning_service_client::PruningServiceClient,
@@ -25,6 +25,13 @@ pub struct Schedule {
     pub retention: Duration,
     /// Whether the Ledger API's own data are kept.
     pub prune_internally_only: bool,
+}
+
+/// As in "the node prunes …".
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at `{}` what is older than {} hours", self.cron, self.retention.as_secs() / 3600)
+    }
 }
 
 impl Participant {

@@ -121,7 +121,9 @@ pub(crate) async fn status(connection: &Connection) -> Result<NodeStatus, NodeEr
     let bad = |what: &str| NodeError::BadAnswer(format!("its status: {what}"));
     let status = match answer.kind {
         Some(Kind::Status(status)) => status,
-        Some(Kind::NotInitialized(_)) => return Err(NodeError::Retry("it has no identity yet".to_owned())),
+        Some(Kind::NotInitialized(_)) => {
+            return Err(NodeError::Retry("NoIdentity: the node has no identity yet".to_owned()));
+        }
         None => return Err(bad("nothing")),
     };
     let common = status.common_status.ok_or_else(|| bad("no common_status"))?;

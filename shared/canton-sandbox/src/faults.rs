@@ -6,6 +6,7 @@ use std::{
 };
 
 use canton_topology::hash::TransactionHash;
+pub use tonic::Code;
 
 use crate::synchronizer::locked;
 
@@ -16,6 +17,10 @@ pub enum Fault {
     Refused,
     /// The call does what it should, and its answer is lost: UNAVAILABLE.
     AnswerLost,
+    /// The call is refused before it does anything, by this name.
+    Named(Code, &'static str),
+    /// The call is refused before it does anything, and the node hides why.
+    Redacted(Code),
 }
 
 /// What is to go wrong at one participant.
@@ -30,6 +35,11 @@ impl Faults {
     /// Orders a fault for the next call of an rpc, such as `AddTransactions`. Several for one rpc come one after the other.
     pub fn order(&self, rpc: &str, fault: Fault) {
         locked(&self.calls).push_back((rpc.to_owned(), fault));
+    }
+
+    /// Takes back what was ordered for an rpc and has not come yet.
+    pub fn take_back(&self, rpc: &str) {
+        locked(&self.calls).retain(|(wanted, _)| wanted != rpc);
     }
 
     /// The fault that this call meets.

@@ -6,7 +6,7 @@ use canton_topology::{
     Timestamp,
     hash::UniqueKey,
     id::{ParticipantId, PartyId},
-    mapping::{Code, HostingParticipant, Mapping, Permission, party_key},
+    mapping::{Code, HostingParticipant, Mapping, Permission},
     state::{Row, State},
     transaction::{Operation, SignedTransaction},
 };
@@ -101,11 +101,7 @@ pub(crate) fn host<'a>(
     party: &PartyId,
     participant: &ParticipantId,
 ) -> Option<&'a HostingParticipant> {
-    let row = state.active(&party_key(party)).filter(|row| row.transaction.operation() == Operation::AddReplace)?;
-    match row.transaction.mapping() {
-        Mapping::PartyToParticipant(party) => party.host(participant),
-        _ => None,
-    }
+    state.hosting(party)?.host(participant)
 }
 
 /// Whether the participant hosts the party, through with its onboarding or not.

@@ -139,7 +139,8 @@ impl Network {
         for (index, identity) in identities.into_iter().enumerate() {
             let standing = first_standing(&head, &identity, &network.synchronizer);
             let shared = Arc::clone(&network.synchronizer);
-            let node = Arc::new(ParticipantNode::new(index, identity, shared, options.clone(), standing));
+            let options = options.of(identity.member.uid.identifier());
+            let node = Arc::new(ParticipantNode::new(index, identity, shared, options, standing));
             network.listen(node).await?;
         }
         let (nodes, delay) = (network.nodes.clone(), options.topology_change_delay);

@@ -15,6 +15,8 @@ pub struct Options {
     pub topology_change_delay: Duration,
     /// The release that the participants are.
     pub version: NodeVersion,
+    /// Participants of another release, by name.
+    pub other_versions: Vec<(String, NodeVersion)>,
     /// Where the participants keep what they have, which decides whether they can import contracts.
     pub storage: Storage,
     /// From the activation of an onboarding host to the moment from which its flag may go: with Canton's default
@@ -32,10 +34,19 @@ impl Default for Options {
             protocol_version: 34,
             topology_change_delay: Duration::from_millis(250),
             version: NodeVersion::V3_5,
+            other_versions: Vec::new(),
             storage: Storage::Database,
             decision_timeout: Duration::from_secs(61),
             access: Access::default(),
         }
+    }
+}
+
+impl Options {
+    /// The same for one participant.
+    pub(crate) fn of(&self, participant: &str) -> Self {
+        let other = self.other_versions.iter().find(|(name, _)| name == participant);
+        Self { version: other.map_or(self.version, |(_, version)| *version), ..self.clone() }
     }
 }
 

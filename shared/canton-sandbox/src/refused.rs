@@ -45,6 +45,12 @@ impl Refused {
         Self::unreadable(format!("FieldNotSet({field})"))
     }
 
+    /// What is wanted stands, signed by the same keys.
+    pub fn already_exists() -> Self {
+        let cause = "A matching topology mapping authorized with the same keys already exists in this state";
+        Self::new(Code::AlreadyExists, "TOPOLOGY_MAPPING_ALREADY_EXISTS", cause)
+    }
+
     /// The synchronizer's store is not there: unknown, or the node is not connected.
     pub fn no_store(cause: impl Into<String>) -> Self {
         Self::new(Code::NotFound, "TOPOLOGY_STORE_NOT_FOUND", cause)
@@ -80,7 +86,8 @@ pub(crate) fn permission_denied() -> Status {
     redacted(Code::PermissionDenied)
 }
 
-fn redacted(code: Code) -> Status {
+/// A refusal whose reason stands in the node's log alone.
+pub(crate) fn redacted(code: Code) -> Status {
     let request_id = "4cb634ac49f671beb865791cf22956fa".to_owned();
     let message = REDACTED.replace("<no-correlation-id>", &request_id).replace("<no-tid>", &request_id);
     let value = rpc::RequestInfo { request_id, serving_data: String::new() }.encode_to_vec();

@@ -48,6 +48,7 @@ use crate::{
     node::{Api, ApiInfo, Older},
     options::NodeVersion,
     participant::ParticipantNode,
+    refused::{self, Refused},
 };
 
 /// Largest DAR that is taken, in bytes.
@@ -136,20 +137,21 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let unavailable = |words: &str| Status::unavailable(words).into_http::<Body>();
+        let refused = |status: Status| -> Answer {
+            let answer = status.into_http::<Body>();
+            Box::pin(async { Ok(answer) })
+        };
         if !self.node.is_running() {
-            let answer = unavailable("the node is down");
-            return Box::pin(async { Ok(answer) });
+            return refused(Status::unavailable("the node is down"));
         }
         let rpc = request.uri().path().rsplit('/').next().unwrap_or_default();
         match self.node.faults.take(rpc) {
             None => Box::pin(self.inner.call(request)),
-            Some(Fault::Refused) => {
-                let answer = unavailable("the call did not get through");
-                Box::pin(async { Ok(answer) })
-            }
+            Some(Fault::Refused) => refused(Status::unavailable("the call did not get through")),
+            Some(Fault::Named(code, id)) => refused(Refused::new(code, id, "as ordered").into()),
+            Some(Fault::Redacted(code)) => refused(refused::redacted(code)),
             Some(Fault::AnswerLost) => {
-                let answer = unavailable("the answer got lost");
+                let answer = Status::unavailable("the answer got lost").into_http::<Body>();
                 let call = self.inner.call(request);
                 Box::pin(async {
                     // What it would have said is exactly what is lost.

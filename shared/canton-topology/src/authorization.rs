@@ -70,7 +70,8 @@ impl Requirement {
         }
     }
 
-    /// What is missing where `namespaces` are authorized and `keys` have signed; empty where the formula is met.
+    /// What is missing where `namespaces` are authorized and `keys` have signed; empty where the formula is met. Of two
+    /// ways the first: whose mapping it is, rather than the synchronizer, which nobody waits for.
     pub fn missing(&self, namespaces: &BTreeSet<Namespace>, keys: &BTreeSet<Fingerprint>) -> Needed {
         match self {
             Self::All(needed) => Needed {
@@ -78,8 +79,8 @@ impl Requirement {
                 keys: needed.keys.difference(keys).cloned().collect(),
             },
             Self::Either(a, b) => {
-                let first = a.missing(namespaces, keys);
-                if first.is_empty() { first } else { b.missing(namespaces, keys) }
+                let second = b.missing(namespaces, keys);
+                if second.is_empty() { second } else { a.missing(namespaces, keys) }
             }
             Self::Both(all) => joined(all.iter().map(|part| part.missing(namespaces, keys))),
         }

@@ -9,9 +9,12 @@ use crate::{
     Timestamp,
     authorization::Rules,
     hash::{TransactionHash, UniqueKey},
-    id::{Fingerprint, Namespace, PhysicalSynchronizerId},
+    id::{Fingerprint, Namespace, PartyId, PhysicalSynchronizerId},
     key::{EncryptionKeySpec, KeyFormat, KeySpec, SigningPublicKey},
-    mapping::{Code, Mapping, NamespaceDelegation},
+    mapping::{
+        Code, DecentralizedNamespaceDefinition, Mapping, NamespaceDelegation, PartyToParticipant, definition_key,
+        party_key,
+    },
     signature::{SignatureAlgorithm, SignatureFormat},
     snapshot::Item,
     transaction::{Operation, Serial, SignatureOver, SignedTransaction, Transaction},
@@ -220,13 +223,24 @@ impl State {
     }
 
     /// The active definition of a decentralized namespace.
-    pub fn definition(&self, namespace: &Namespace) -> Option<&crate::mapping::DecentralizedNamespaceDefinition> {
-        let row = self.active(&crate::mapping::definition_key(namespace))?;
+    pub fn definition(&self, namespace: &Namespace) -> Option<&DecentralizedNamespaceDefinition> {
+        let row = self.active(&definition_key(namespace))?;
         match row.transaction.mapping() {
             Mapping::DecentralizedNamespaceDefinition(definition)
                 if row.transaction.operation() == Operation::AddReplace =>
             {
                 Some(definition)
+            }
+            _ => None,
+        }
+    }
+
+    /// The active hosting of a party.
+    pub fn hosting(&self, party: &PartyId) -> Option<&PartyToParticipant> {
+        let row = self.active(&party_key(party))?;
+        match row.transaction.mapping() {
+            Mapping::PartyToParticipant(hosting) if row.transaction.operation() == Operation::AddReplace => {
+                Some(hosting)
             }
             _ => None,
         }

@@ -5,6 +5,9 @@
 //! | `POST /v1/enroll` | [`EnrollRequest`] | [`EnrollResponse`] |
 //! | `GET /v1/directory` | | [`Directory`] |
 //! | `POST /v1/statements` | [`PostStatement`] | [`Posted`] |
+//! | `POST /v1/nonces` | | [`Nonce`] |
+//! | `POST /v1/introductions` | [`PostIntroduction`] | [`Introduced`] |
+//! | `GET /v1/introductions?after=` | | [`Introductions`] |
 //! | `POST /v1/cases` | [`HandOver`] | [`HandedOver`] |
 //! | `GET /v1/inbox?after=&wait_ms=` | | [`Inbox`] |
 //! | `GET /v1/cases`, `GET /v1/cases/{id}` | | [`CaseList`], [`CaseDetail`] |
@@ -15,6 +18,8 @@
 //!
 //! Errors are RFC 9457 problem documents: [`Problem`].
 
+mod introductions;
+
 use std::{fmt, str::FromStr};
 
 use base64::{
@@ -24,6 +29,7 @@ use base64::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
 
+pub use self::introductions::{Introduced, Introductions, Nonce, PostIntroduction};
 use crate::{identity::IdentityPublicKey, intent::CaseId};
 
 /// Bytes that stand as base64 in JSON.

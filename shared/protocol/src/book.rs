@@ -80,17 +80,36 @@ impl Card {
     /// The code to be compared over a second path: 80 bits of SHA-256 over the card, as five groups of four hex
     /// digits each. Long enough that nobody makes a second card with the same code.
     pub fn code(&self) -> String {
+        grouped(&self.digest())
+    }
+
+    /// The code where the owner has keys beside those of the card: it covers them too. Without any it is the card's own.
+    pub fn code_with(&self, more: &[SigningPublicKey]) -> String {
+        if more.is_empty() {
+            return self.code();
+        }
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/cards-and-keys-code/v1\n");
+        hasher.update(encoding::encode(&(self, more)));
+        grouped(&hasher.finalize().into())
+    }
+
+    /// SHA-256 over the card.
+    pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(b"countersign/card-code/v1\n");
         hasher.update(encoding::encode(self));
-        let digest = hasher.finalize();
-        digest[..10].chunks(2).map(hex::encode).collect::<Vec<_>>().join("-")
+        hasher.finalize().into()
     }
 
     /// The owner: its namespace.
     pub fn owner(&self) -> Namespace {
         Namespace::from(self.namespace_key.fingerprint())
     }
+}
+
+fn grouped(digest: &[u8; 32]) -> String {
+    digest[..10].chunks(2).map(hex::encode).collect::<Vec<_>>().join("-")
 }
 
 /// Whether a name is short, visible and ASCII, so that it cannot pass for another.
@@ -106,6 +125,21 @@ pub struct Entry {
     pub name: String,
     /// What was confirmed.
     pub card: Card,
+    /// Keys beside those of the card that were confirmed with it.
+    #[serde(default)]
+    pub more_keys: Vec<SigningPublicKey>,
+}
+
+impl Entry {
+    /// The code that was confirmed.
+    pub fn code(&self) -> String {
+        self.card.code_with(&self.more_keys)
+    }
+
+    /// Every key of the owner that is known.
+    pub fn keys(&self) -> impl Iterator<Item = &SigningPublicKey> {
+        [&self.card.namespace_key].into_iter().chain(&self.card.party_key).chain(&self.more_keys)
+    }
 }
 
 /// An owner to whom something may be sealed, because its parcel key stands in the book. Only [`Book::addressee`] makes one.
@@ -190,6 +224,18 @@ impl Book {
         Ok(())
     }
 
+    /// Puts an entry in the place of the one that the same owner has, whatever its name was.
+    ///
+    /// # Errors
+    /// See [`BookError`]; the book is as it was then.
+    pub fn replace(&mut self, entry: Entry) -> Result<(), BookError> {
+        let mut next = self.clone();
+        next.entries.retain(|other| other.card.owner() != entry.card.owner());
+        next.add(entry)?;
+        *self = next;
+        Ok(())
+    }
+
     /// Removes the entry of that name; `false` where there is none.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.entries.len();
@@ -232,11 +278,13 @@ impl Book {
         Ok(Addressee { owner: owner.clone(), recipient })
     }
 
-    /// The entry that holds the key with this fingerprint, as namespace key or as party key.
+    /// The entry that holds the key with this fingerprint, whatever for.
     pub fn by_key(&self, fingerprint: &Fingerprint) -> Option<&Entry> {
-        self.entries.iter().find(|entry| {
-            entry.card.namespace_key.fingerprint() == *fingerprint
-                || entry.card.party_key.as_ref().is_some_and(|key| key.fingerprint() == *fingerprint)
-        })
+        self.entries.iter().find(|entry| entry.keys().any(|key| key.fingerprint_ref() == fingerprint))
+    }
+
+    /// The key with this fingerprint.
+    pub fn key(&self, fingerprint: &Fingerprint) -> Option<&SigningPublicKey> {
+        self.entries.iter().flat_map(Entry::keys).find(|key| key.fingerprint_ref() == fingerprint)
     }
 }

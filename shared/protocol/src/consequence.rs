@@ -10,7 +10,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{cascade, plan::subject, verify::Me};
+use crate::{cascade, naming::subject, reader::Me};
 
 /// Something that follows from a change.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]

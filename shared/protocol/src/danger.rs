@@ -1,7 +1,6 @@
 //! Dangers: changes that Canton accepts, that are what the intent says, and that people have come to regret. An agent
 //! refuses each that the intent does not accept by name, and a rule permits nothing that has one.
 
-mod accepted;
 mod found;
 
 use canton_topology::{
@@ -11,18 +10,22 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::{
-    accepted::{Accepted, NotADanger},
-    found::{dangers, dangers_of_change, dangers_of_plan},
-};
-use crate::reach::PartName;
+pub use self::found::{dangers, dangers_of_plan};
+use crate::{accepted::Accepted, part_name::PartName};
 
 /// Something to think about before signing.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(tag = "danger", rename_all = "kebab-case")]
 pub enum Danger {
     /// More confirmations than hosts that can give them.
-    #[error("{party} needs {threshold} confirmations and has {hosts} hosts that confirm: it could do nothing any more")]
+    #[error(
+        "{party} needs {threshold} confirmations and has {hosts} hosts that confirm: {until}",
+        until = if *hosts + *onboarding < *threshold as usize {
+            "it could do nothing any more".to_owned()
+        } else {
+            format!("it could do nothing until {onboarding} more are through with their onboarding")
+        }
+    )]
     ConfirmationOutOfReach {
         /// The party.
         party: PartyId,
@@ -30,6 +33,8 @@ pub enum Danger {
         threshold: u32,
         /// How many hosts confirm.
         hosts: usize,
+        /// How many more will, once they are through with their onboarding.
+        onboarding: usize,
     },
     /// More signatures than keys that can give them.
     #[error("{party} needs {threshold} signatures and has {keys} keys: it could sign nothing any more")]
@@ -178,5 +183,11 @@ impl Danger {
             Self::HostWithoutContracts { .. } => Accepted::HostWithoutContracts,
             Self::PartyKeysGone { .. } => Accepted::PartyKeysGone,
         }
+    }
+
+    /// Whether an intent that accepts these accepts it.
+    pub fn is_accepted(&self, accepts: &[Accepted]) -> bool {
+        let is_host = matches!(self, Self::HostWithoutContracts { .. });
+        accepts.contains(&self.accepted_as()) || is_host && accepts.contains(&Accepted::HostOfUnusedParty)
     }
 }

@@ -14,7 +14,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::plan::subject;
+use crate::naming::subject;
 
 /// Something that a mapping says, under a name of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -163,11 +163,7 @@ fn facts(transaction: &Transaction) -> BTreeMap<Fact, String> {
             }
         }
         Mapping::NamespaceDelegation(m) => {
-            let may = match &m.restriction {
-                Restriction::All => "every mapping".to_owned(),
-                Restriction::AllButNamespaceDelegations => "every mapping but delegations".to_owned(),
-                Restriction::Specific(codes) => codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", "),
-            };
+            let may = of_restriction(&m.restriction);
             facts.insert(Fact::Target(m.target.fingerprint()), format!("{}; signs {may}", of_key(&m.target)));
         }
         Mapping::OwnerToKeyMapping(_)
@@ -189,12 +185,20 @@ fn facts(transaction: &Transaction) -> BTreeMap<Fact, String> {
     facts
 }
 
-fn of_host(host: &HostingParticipant) -> String {
+pub(crate) fn of_restriction(restriction: &Restriction) -> String {
+    match restriction {
+        Restriction::All => "every mapping".to_owned(),
+        Restriction::AllButNamespaceDelegations => "every mapping but delegations".to_owned(),
+        Restriction::Specific(codes) => codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+pub(crate) fn of_host(host: &HostingParticipant) -> String {
     let onboarding = if host.onboarding { ", onboarding" } else { "" };
     format!("{}{onboarding}", host.permission.name())
 }
 
-fn of_key(key: &SigningPublicKey) -> String {
+pub(crate) fn of_key(key: &SigningPublicKey) -> String {
     let usages: Vec<&str> = key.usage().iter().map(|usage| usage.name()).collect();
     format!("{} for {}", key.spec().name(), usages.join(" + "))
 }

@@ -1,5 +1,6 @@
 //! What someone wants: the body of an intent statement. A closed list of changes; every field stands in the bytes.
 
+mod after;
 mod hosting;
 mod membership;
 
@@ -17,12 +18,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::{
+    after::{After, Former},
     hosting::{HostParty, HostingPath, Seat},
     membership::{
         Delegate, LeaveHost, Membership, MigrateKeys, Order, OwnersChange, PartyChange, Revoke, RotateOwnerKey, Scope,
     },
 };
-use crate::danger::Accepted;
+use crate::accepted::Accepted;
 
 /// A case's id: a UUIDv7 minted by the proposer, inside the signed intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ pub struct Intent {
     pub change: Change,
     /// The dangers of the change that the proposer accepts, by name; any other one is refused.
     pub accepts: Vec<Accepted>,
+    /// What must stand before it is planned, offered and signed; `None` where nothing comes first.
+    pub after: Option<After>,
 }
 
 /// One kind of intent for each workflow.

@@ -76,3 +76,15 @@ pub const TOPOLOGY_AGE_MICROS_MAX: i64 = 60 * 1_000_000;
 pub const COORDINATOR_SUBMITS_WITHIN_MICROS: i64 = 60 * 1_000_000;
 /// How long, in microseconds, an agent leaves a complete case to the approver before it, and to its own last attempt.
 pub const AGENT_SUBMITS_WITHIN_MICROS: i64 = 20 * 1_000_000;
+/// Longest introduction, in bytes.
+pub const INTRODUCTION_BYTES_MAX: usize = 64 << 10;
+/// Most keys in one introduction.
+pub const INTRODUCED_KEYS_MAX: usize = 32;
+/// Longest attestation of one key, in bytes.
+pub const ATTESTATION_BYTES_MAX: usize = 8 << 10;
+/// Most nonces that wait for one owner's answer at a coordinator; a newer one takes the oldest one's place.
+pub const NONCES_PER_OWNER_MAX: usize = 4;
+/// How long, in microseconds, a nonce waits for its answer: a day, since some custodians need hours.
+pub const NONCE_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
+/// Most introductions in one answer.
+pub const INTRODUCTIONS_PER_ANSWER_MAX: usize = 16;

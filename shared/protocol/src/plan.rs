@@ -4,25 +4,25 @@
 use canton_topology::{
     Timestamp,
     hash::{TransactionHash, UniqueKey},
-    id::{IdError, Namespace, PartyId},
-    judge::{Verdict, Verifier, next_serial},
+    judge::{Verdict, Verifier},
     key::SigningPublicKey,
-    mapping::{DecentralizedNamespaceDefinition, Mapping, NamespaceDelegation, PartyToParticipant, party_key},
+    mapping::Mapping,
     planner,
     rejection::Rejection,
     signature::Signature,
     state::State,
-    transaction::{Operation, Serial, SignedTransaction, Transaction},
-    wire::DecodeError,
+    transaction::{Serial, SignedTransaction, Transaction},
 };
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::{
     intent::{Change, Intent},
     limits,
     statement::BaseRow,
-    workflow,
+    workflow::{
+        self, after,
+        building::{decode_error, in_range},
+        error::PlanError,
+    },
 };
 
 /// What an intent means right now.
@@ -39,86 +39,15 @@ pub struct Plan {
 /// How a coordinator plans. Handed in, so that a test can put a hostile one there.
 pub type Planner = fn(&Intent, &State) -> Result<Plan, PlanError>;
 
-/// Why an intent means nothing on this topology.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
-pub enum PlanError {
-    /// The intent is for another synchronizer than the state.
-    #[error("synchronizer: the intent is for another synchronizer than this topology's")]
-    OtherSynchronizer,
-    /// A number is outside its range.
-    #[error("{field}: {found}; expected from {min} to {max}{hint}")]
-    OutOfRange {
-        /// Which field of the intent.
-        field: String,
-        /// What it says.
-        found: u64,
-        /// Least value.
-        min: u64,
-        /// Greatest value.
-        max: u64,
-        /// Why.
-        hint: String,
-    },
-    /// A field does not read, or contradicts another.
-    #[error("{field}: {reason}")]
-    Field {
-        /// Which field of the intent.
-        field: String,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// What should be changed is not there.
-    #[error("{what} is not on this synchronizer")]
-    NotFound {
-        /// What.
-        what: String,
-    },
-    /// What should be created is there already.
-    #[error("{what} is on this synchronizer already")]
-    AlreadyThere {
-        /// What.
-        what: String,
-    },
-    /// Nothing would change.
-    #[error("nothing would change: {what} is as the intent wants it")]
-    NoChange {
-        /// What.
-        what: String,
-    },
-    /// A chain of serials is at its end.
-    #[error("{what}: the chain of serials is at its end")]
-    ChainEnded {
-        /// What.
-        what: String,
-    },
-    /// The synchronizer would refuse it whoever signs it.
-    #[error("transaction {index}: the synchronizer would refuse it, whoever signs it ({name}): {reason}")]
-    WouldBeRejected {
-        /// Which transaction of the plan.
-        index: usize,
-        /// Canton's name for it.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A slot cannot be consumed by repeating what is active.
-    #[error("slot {unique_key} serial {serial}: {reason}")]
-    CannotVoid {
-        /// The chain.
-        unique_key: String,
-        /// The serial.
-        serial: u32,
-        /// Why not, and what can be done instead.
-        reason: String,
-    },
-}
-
 /// Plans what an intent still lacks: all of it, or the next stage of a staged one, with the later ones beside it. Which
 /// stage that is depends on the state alone.
 ///
 /// # Errors
 /// See [`PlanError`]: always names the field or the thing. An intent of which a later stage means nothing means nothing.
 pub fn plan(intent: &Intent, state: &State) -> Result<Plan, PlanError> {
+    if let Some(after) = intent.after.as_ref().filter(|_| !after::is_reached(intent, state)) {
+        return Err(PlanError::ComesAfter { case: after.case });
+    }
     let transactions = plan_one(intent, state)?;
     let mut later: Vec<Vec<Transaction>> = Vec::new();
     let mut scratch = state.clone();
@@ -228,77 +157,4 @@ pub fn base_of(transactions: &[Transaction], state: &State) -> Vec<BaseRow> {
 /// Serial and hash of the active row of a chain.
 pub fn active(state: &State, key: &UniqueKey) -> Option<(Serial, TransactionHash)> {
     state.active(key).map(|row| (row.serial(), row.hash()))
-}
-
-pub(crate) fn in_range(field: &str, found: u64, min: u64, max: u64, hint: &str) -> Result<(), PlanError> {
-    if (min..=max).contains(&found) {
-        return Ok(());
-    }
-    Err(PlanError::OutOfRange { field: field.to_owned(), found, min, max, hint: hint.to_owned() })
-}
-
-pub(crate) fn id_error(field: &str, error: &IdError) -> PlanError {
-    PlanError::Field { field: field.to_owned(), reason: error.to_string() }
-}
-
-pub(crate) fn decode_error(field: &str, error: &DecodeError) -> PlanError {
-    PlanError::Field { field: field.to_owned(), reason: error.to_string() }
-}
-
-/// The next transaction of a mapping's chain.
-pub(crate) fn next(state: &State, mapping: Mapping) -> Result<Transaction, PlanError> {
-    let what = || format!("{} {}", mapping.code().name(), subject(&mapping));
-    let serial = next_serial(state, &mapping.unique_key());
-    let serial = serial.ok_or_else(|| PlanError::ChainEnded { what: what() })?;
-    Ok(Transaction::build(Operation::AddReplace, serial, &mapping))
-}
-
-/// What a mapping is about, for people.
-pub fn subject(mapping: &Mapping) -> String {
-    match mapping {
-        Mapping::NamespaceDelegation(m) => format!("{} to key {}", m.namespace, m.target.fingerprint()),
-        Mapping::PartyToParticipant(m) => m.party.to_string(),
-        Mapping::PartyToKeyMapping(m) => m.party.to_string(),
-        Mapping::PartyHostingLimits(m) => m.party.to_string(),
-        Mapping::OwnerToKeyMapping(m) => m.member.to_string(),
-        Mapping::SynchronizerTrustCertificate(m) => m.participant.to_string(),
-        Mapping::ParticipantSynchronizerPermission(m) => m.participant.to_string(),
-        Mapping::VettedPackages(m) => m.participant.to_string(),
-        Mapping::MediatorSynchronizerState(m) => format!("group {}", m.group),
-        Mapping::LsuSequencerConnectionSuccessor(m) => m.sequencer.to_string(),
-        Mapping::DecentralizedNamespaceDefinition(_)
-        | Mapping::SynchronizerParametersState(_)
-        | Mapping::SequencerSynchronizerState(_)
-        | Mapping::DynamicSequencingParametersState(_)
-        | Mapping::LsuAnnouncement(_) => mapping.namespace().to_string(),
-    }
-}
-
-/// The active definition of a namespace.
-pub(crate) fn definition<'a>(
-    state: &'a State,
-    namespace: &Namespace,
-) -> Result<&'a DecentralizedNamespaceDefinition, PlanError> {
-    state
-        .definition(namespace)
-        .ok_or_else(|| PlanError::NotFound { what: format!("the decentralized namespace {namespace}") })
-}
-
-/// The active mapping of a party.
-pub(crate) fn party<'a>(state: &'a State, party: &PartyId) -> Result<&'a PartyToParticipant, PlanError> {
-    let row = state.active(&party_key(party));
-    let row = row.filter(|row| row.transaction.operation() == Operation::AddReplace);
-    match row.map(|row| row.transaction.mapping()) {
-        Some(Mapping::PartyToParticipant(mapping)) => Ok(mapping),
-        _ => Err(PlanError::NotFound { what: format!("the party {party}") }),
-    }
-}
-
-/// The root delegation of an owner, where it has none yet.
-pub(crate) fn root_of(state: &State, key: &SigningPublicKey) -> Result<Option<Transaction>, PlanError> {
-    let delegation = NamespaceDelegation::root(key.clone());
-    if state.has_root(&delegation.namespace) {
-        return Ok(None);
-    }
-    next(state, Mapping::NamespaceDelegation(delegation)).map(Some)
 }

@@ -1,39 +1,11 @@
 //! Which states an offer can lead to. Canton knows no batch that is done as a whole: whoever holds the signatures hands in
 //! whichever of the transactions they like.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use canton_topology::{mapping::Mapping, state::State, transaction::Transaction};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use thiserror::Error;
 
-use crate::{limits, plan::subject};
-
-/// The name of a state in which only a part of an offer took effect: SHA-256 over the chains that the part touches. The
-/// same whatever the serials, so that it holds when the offer is made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PartName([u8; 32]);
-
-/// The text is no name of a part.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no name of a part: expected 64 hex digits")]
-pub struct NotAPartName(String);
-
-impl fmt::Display for PartName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl FromStr for PartName {
-    type Err = NotAPartName;
-
-    fn from_str(text: &str) -> Result<Self, NotAPartName> {
-        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or_else(|| NotAPartName(text.to_owned()))
-    }
-}
+use crate::{limits, naming::subject, part_name::PartName};
 
 /// A state in which a part of an offer took effect and the rest did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +83,9 @@ fn part(transactions: &[Transaction], movable: &[usize], chosen: &BTreeSet<usize
         let mapping = transactions[*index].mapping();
         format!("{} {}", mapping.code().name(), subject(mapping))
     };
-    let mut chains: Vec<[u8; 34]> = chosen.iter().map(|index| *transactions[*index].unique_key().as_bytes()).collect();
-    chains.sort_unstable();
-    let mut hasher = Sha256::new();
-    hasher.update(b"countersign/part-name/v1\n");
-    chains.iter().for_each(|chain| hasher.update(chain));
     let stays = |index: &usize| chosen.contains(index) || !movable.contains(index);
     Part {
-        name: PartName(hasher.finalize().into()),
+        name: PartName::of(chosen.iter().map(|index| transactions[*index].unique_key())),
         transactions: (0..transactions.len()).filter(stays).map(|index| transactions[index].clone()).collect(),
         stands: chosen.iter().map(words).collect(),
         lacks: movable.iter().filter(|index| !chosen.contains(*index)).map(words).collect(),

@@ -10,7 +10,7 @@ use canton_topology::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{danger::Danger, limits, plan::PlanError, statement::StatementHash};
+use crate::{danger::Danger, limits, statement::StatementHash, workflow::error::PlanError};
 
 /// Why an agent does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]

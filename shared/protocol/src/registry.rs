@@ -1,15 +1,13 @@
-//! The registry of everything that Countersign's own keys sign. One row per kind; no two prefixes are equal and none
-//! begins another, so a signature made for one kind verifies only as that kind.
-//!
-//! Canton's own two shapes (34 bytes for a topology hash, 32 for a prepared transaction) are not in the registry:
-//! [`Kind::message`] never returns a message of either length.
+//! The registry of everything that is ever signed: Countersign's own kinds and Canton's two shapes. No two prefixes are
+//! equal, none begins another, and [`Kind::message`] never returns a message as long as one of Canton's, so a signature
+//! made for one row verifies only as that row.
 
 use serde::{Deserialize, Serialize};
 
 /// A kind of signed thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
-    /// An owner's namespace key certifies its identity key. The only kind that a namespace key signs.
+    /// An owner's namespace key certifies its identity key.
     Identity,
     /// What someone wants.
     Intent,
@@ -31,11 +29,15 @@ pub enum Kind {
     Attestation,
     /// An owner asks another one for a fresh attestation.
     Question,
+    /// A key proves to one coordinator, by a nonce, that its owner holds it and what for.
+    Possession,
+    /// A key shows that it still works. Inert: nothing acts on it.
+    Drill,
 }
 
 impl Kind {
     /// Every kind, in the order of the registry.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Identity,
         Self::Intent,
         Self::Offer,
@@ -47,6 +49,8 @@ impl Kind {
         Self::Card,
         Self::Attestation,
         Self::Question,
+        Self::Possession,
+        Self::Drill,
     ];
 
     /// The kind's name, as it stands in the prefix and in `--json`.
@@ -63,6 +67,8 @@ impl Kind {
             Self::Card => "card",
             Self::Attestation => "attestation",
             Self::Question => "question",
+            Self::Possession => "possession",
+            Self::Drill => "drill",
         }
     }
 
@@ -71,8 +77,52 @@ impl Kind {
     /// Returns `None` where the message would have the length of one of Canton's own (32 or 34 bytes), which no
     /// payload of ours does: the shortest kind has a case id and two hashes.
     pub fn message(self, payload: &[u8]) -> Option<Vec<u8>> {
-        let mut message = format!("countersign/{}/v1\n", self.name()).into_bytes();
+        let mut message = self.prefix();
         message.extend_from_slice(payload);
         (message.len() != 32 && message.len() != 34).then_some(message)
+    }
+
+    fn prefix(self) -> Vec<u8> {
+        format!("countersign/{}/v1\n", self.name()).into_bytes()
+    }
+}
+
+/// A row of the registry: the shape of a signed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Shape {
+    /// A topology transaction's hash, or the hash over several: 34 bytes, `12 20` and a SHA-256.
+    TopologyTransaction,
+    /// A prepared transaction's hash: 32 bytes.
+    PreparedTransaction,
+    /// One of ours: its prefix and a payload.
+    Ours(Kind),
+}
+
+impl Shape {
+    /// Every row.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::TopologyTransaction, Self::PreparedTransaction].into_iter().chain(Kind::ALL.map(Self::Ours))
+    }
+
+    /// The row that a message belongs to; `None` where it belongs to none, and nobody signs it.
+    pub fn of(message: &[u8]) -> Option<Self> {
+        match message {
+            [0x12, 0x20, ..] if message.len() == 34 => Some(Self::TopologyTransaction),
+            _ if message.len() == 34 => None,
+            _ if message.len() == 32 => Some(Self::PreparedTransaction),
+            _ => {
+                let begins = |kind: &Kind| message.starts_with(&kind.prefix());
+                Kind::ALL.into_iter().find(begins).map(Self::Ours)
+            }
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TopologyTransaction => "topology-transaction",
+            Self::PreparedTransaction => "prepared-transaction",
+            Self::Ours(kind) => kind.name(),
+        }
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     case::{Case, Offered},
-    plan::{PlanError, plan},
+    plan::plan,
+    workflow::error::PlanError,
 };
 
 /// One stage among all of an intent.

@@ -4,14 +4,14 @@ use canton_topology::{Timestamp, id::Namespace, state::State, transaction::Signe
 
 use crate::{
     case::Case,
-    hosting::{
-        HostingStep,
-        checklist::{Actor, Item, Progress},
-    },
+    hosting::HostingStep,
     life::{Standing, Status},
+    progress::{Actor, Item, Progress},
     stage,
     statement::{OutcomeResult, StatementHash},
     submission::{Submitter, submitter},
+    witness::WitnessedStep,
+    workflow::after,
 };
 
 /// One thing to be done.
@@ -42,6 +42,11 @@ pub enum Step {
         owner: Namespace,
         /// What.
         step: HostingStep,
+    },
+    /// An owner's agent looks whether what is effective stands on the owner's own node, and says so.
+    Verify {
+        /// The owner.
+        owner: Namespace,
     },
     /// Topology is watched, for as long as anything is alive.
     Watch,
@@ -82,9 +87,9 @@ fn is_under_conditions(case: &Case) -> bool {
 }
 
 /// What the owners are to do on their nodes, by the checklist of a hosting.
-pub fn on_nodes(checklist: &[Item]) -> Vec<Step> {
+pub fn on_nodes(checklist: &[Item<HostingStep>]) -> Vec<Step> {
     let due = checklist.iter().filter(|item| item.progress == Progress::Due);
-    let of_item = |item: &Item| {
+    let of_item = |item: &Item<HostingStep>| {
         let Actor::Owner(owner, _) = &item.by else { return None };
         let (owner, step) = (owner.clone(), item.step);
         Some(if step.takes_a_human() { Step::Attest { owner, step } } else { Step::NodeAction { owner, step } })
@@ -92,9 +97,21 @@ pub fn on_nodes(checklist: &[Item]) -> Vec<Step> {
     due.filter_map(of_item).collect()
 }
 
-/// Whether there is no offer, or none of the stage that follows the one that is effective.
+/// Whose agents are to verify what is effective, by the checklist of a case that is signatures alone.
+pub fn to_verify(checklist: &[Item<WitnessedStep>]) -> Vec<Step> {
+    let due = checklist.iter().filter(|item| item.step == WitnessedStep::Verify && item.progress == Progress::Due);
+    let of_item = |item: &Item<WitnessedStep>| {
+        let Actor::Owner(owner, _) = &item.by else { return None };
+        Some(Step::Verify { owner: owner.clone() })
+    };
+    due.filter_map(of_item).collect()
+}
+
+/// Whether there is no offer, or none of the stage that follows the one that is effective; not while another case comes
+/// first.
 pub fn lacks_offer(case: &Case, state: &State) -> bool {
-    case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
+    let is_turn = after::is_reached(case.intent(), state);
+    is_turn && case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {

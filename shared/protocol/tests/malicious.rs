@@ -5,6 +5,8 @@
 
 #[path = "malicious/bytes.rs"]
 mod bytes;
+#[path = "malicious/fingerprints.rs"]
+mod fingerprints;
 #[path = "malicious/later.rs"]
 mod later;
 #[path = "malicious/membership.rs"]
@@ -23,8 +25,9 @@ use canton_topology::{hash::MultiHash, signature::Signature, transaction::Transa
 use protocol::{
     case::Appended,
     plan::{Plan, plan},
+    reader::Context,
     statement::{Contribution, EncodedSignature},
-    verify::{Context, Verification, frame, verify_with},
+    verify::{Verification, frame, verify_with},
 };
 
 use crate::{
@@ -102,7 +105,7 @@ fn an_agent_whose_planner_conspires_still_refuses() {
         });
         Ok(planned)
     }
-    type PlanResult = Result<Plan, protocol::plan::PlanError>;
+    type PlanResult = Result<Plan, protocol::workflow::error::PlanError>;
 
     let world = World::new();
     let mut case = world.proposed("alice", world.create_party());

@@ -4,10 +4,7 @@
 
 use canton_topology::{hash::TransactionHash, id::Fingerprint, key::SigningPublicKey, signature::Signature};
 use protocol::{
-    difference::DifferenceClass,
-    refusal::Refusal,
-    statement::StatementHash,
-    verify::{SignRequest, Verified},
+    difference::DifferenceClass, refusal::Refusal, request::SignRequest, statement::StatementHash, verify::Verified,
 };
 use thiserror::Error;
 

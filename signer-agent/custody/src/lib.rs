@@ -6,3 +6,5 @@ pub mod hardening;
 pub mod journal;
 pub mod keys;
 pub mod ladder;
+pub mod locked;
+pub mod random;

@@ -23,7 +23,7 @@ impl Actor {
                 let transaction = &verified.transactions()[request.index];
                 json!({
                     "transaction": request.transaction.to_string(),
-                    "what": protocol::plan::subject(transaction.mapping()),
+                    "what": protocol::naming::subject(transaction.mapping()),
                     "serial": request.serial.get(),
                 })
             })
@@ -66,7 +66,10 @@ impl Actor {
             Some(key) if plain.len() == 1 => Ok((*key).clone()),
             Some(_) | None => {
                 let keys: Vec<String> = plain.iter().map(ToString::to_string).collect();
-                let reason = format!("name the key with --key FINGERPRINT; missing are {}", keys.join(", "));
+                let reason = match keys.is_empty() {
+                    true => "no signature of a single key is missing; see `show`".to_owned(),
+                    false => format!("name the key with --key FINGERPRINT; missing are {}", keys.join(", ")),
+                };
                 Err(Answer::failed("Key", reason))
             }
         }
@@ -75,9 +78,7 @@ impl Actor {
 
 fn failure(error: &CarryError) -> Answer {
     match error {
-        CarryError::Agent(AgentError::NotYet(_) | AgentError::NoTopology) => {
-            Answer::NotYet { reason: error.to_string() }
-        }
+        CarryError::Agent(AgentError::NotYet(_) | AgentError::NoTopology) => Answer::not_yet(error),
         CarryError::Agent(agent) => Answer::failed(&error_name(agent), error),
         CarryError::UnknownKey(_) => Answer::failed("UnknownKey", error),
         CarryError::NotItsSignature { .. } => Answer::failed("NotItsSignature", error),

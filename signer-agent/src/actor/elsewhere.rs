@@ -15,7 +15,7 @@ use protocol::{
     foreign::Foreign,
     intent::{Adopt, CaseId, Change},
     life::Standing,
-    plan::subject,
+    naming::subject,
     principal::added,
     rebase::rebase,
     rival::{Contender, Contest, Origin},
@@ -23,12 +23,12 @@ use protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Actor, accepted, now, showing::described};
+use super::{Actor, Proposal, accepted, now, showing::described};
 use crate::{agent::AgentError, control::Answer};
 
 impl Actor {
     fn topology_or_wait(&self) -> Result<&State, Answer> {
-        self.agent.state().ok_or_else(|| Answer::NotYet { reason: AgentError::NoTopology.to_string() })
+        self.agent.state().ok_or_else(|| Answer::not_yet(AgentError::NoTopology))
     }
 
     pub(super) fn foreign_list(&self) -> Result<Value, Answer> {
@@ -111,7 +111,7 @@ impl Actor {
     ) -> Result<(Answer, Option<Statement>), Answer> {
         self.topology_or_wait()?;
         let transaction = self.known_foreign(hash)?.transaction().bytes().to_vec();
-        self.propose(Change::Adopt(Adopt { transaction }), reason, deadline_s, accepted(accepts)?)
+        self.propose(Proposal::new(Change::Adopt(Adopt { transaction }), reason, deadline_s, accepted(accepts)?))
     }
 
     pub(super) fn rebase(
@@ -125,9 +125,10 @@ impl Actor {
         let Some((case, standing)) = self.agent.case(id).zip(self.standing(id)) else {
             return Err(Answer::failed("UnknownCase", id));
         };
-        let rebased = rebase(case, &standing, state).map_err(|error| Answer::failed("Rebase", error))?;
+        let rebased = rebase(case, &standing, state).map_err(|error| Answer::failed(error.name(), error))?;
         let reason = why.map_or(rebased.reason, |why| format!("rebases {id}: {why}"));
-        let (answer, statement) = self.propose(rebased.change, &reason, deadline_s, accepted(accepts)?)?;
+        let (answer, statement) =
+            self.propose(Proposal::new(rebased.change, &reason, deadline_s, accepted(accepts)?))?;
         let Answer::Done { mut value } = answer else { return Ok((answer, statement)) };
         value["rebases"] = id.to_string().into();
         value["dead-signatures"] = rebased

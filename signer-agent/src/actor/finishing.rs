@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{Actor, History, now};
 use crate::{
     control::Answer,
+    explained::Explained,
     finish::{Finisher, NotFinished, Record, Submission},
 };
 
@@ -15,9 +16,16 @@ impl Actor {
     pub(super) fn complete(&self, reference: &str) -> Result<Submission, Answer> {
         let id = self.case(reference)?;
         Finisher::at_once(&self.agent, &id, now()).map_err(|error| match error {
-            NotFinished::NoOffer | NotFinished::NotNow => Answer::NotYet { reason: error.to_string() },
-            NotFinished::Not(_) => Answer::failed("NotSubmitted", error),
+            NotFinished::NoOffer | NotFinished::NotNow => Answer::not_yet(error),
+            NotFinished::Not(_) => Answer::failed("NotSubmitted", error).meaning(self.who_is_missing(&id)),
         })
+    }
+
+    /// What a node would not say of an incomplete case.
+    fn who_is_missing(&self, id: &CaseId) -> Option<Explained> {
+        let lacking = self.standing(id).map(|standing| self.lacking(&standing)).unwrap_or_default();
+        let fix = "let them sign; it is handed in when they have".to_owned();
+        (!lacking.is_empty()).then(|| Explained { cause: lacking.join("; "), fix })
     }
 
     pub(super) fn handed_in(&mut self, record: Record) {
@@ -31,7 +39,12 @@ impl Actor {
 
     pub(super) fn submissions_of(&self, id: &CaseId) -> Value {
         let of_case = self.submissions.1.iter().filter(|record| record.case == *id);
-        of_case.map(|record| json!(record)).collect()
+        let told = |record| {
+            let mut value = json!(record);
+            self.explain_reason(id, &mut value["answer"]);
+            value
+        };
+        of_case.map(told).collect()
     }
 
     pub(super) fn histories(&self, reference: Option<&str>) -> Result<Vec<History>, Answer> {

@@ -1,5 +1,7 @@
 //! What the thread that owns the agent says about a hosting, and vouches for in the owner's name.
 
+use std::collections::BTreeMap;
+
 use canton_topology::{
     id::{Namespace, PartyId},
     judge::Verifier,
@@ -8,27 +10,35 @@ use canton_topology::{
 use protocol::{
     case::Case,
     hosting::{
-        checklist::{Actor as By, Alarm, Item, Progress, checklist},
+        HostingStep,
+        checklist::{checklist, open_questions},
         gate::seats_are_known,
-        record::{Record, hosts_of},
+        must_be_unused,
+        onboarding::Onboarding,
+        record::Record,
+        touched::Touched,
     },
+    hosts::hosts_of,
     identity::IdentityPublicKey,
     intent::{CaseId, Change, HostParty, Seat},
-    life::{Standing, standing},
+    life::standing,
+    reader::Context,
     statement::{Attestation, Claim, Question, Statement, StatementHash},
-    verify::{Context, is_fresh},
+    verify::is_fresh,
+    witness::witnesses,
 };
-use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{Actor, Word, now};
-use crate::{control::Answer, hosting::view::View};
+use crate::hosting::view::View;
 
 impl Actor {
-    /// Every case of hosting.
-    pub(super) fn hostings(&self) -> Vec<CaseId> {
+    /// Every case in which something may be to be done or seen on the owner's node, and how many statements it has.
+    pub(super) fn duties(&mut self) -> BTreeMap<CaseId, u64> {
         let is_hosting = |case: &&Case| matches!(case.intent().change, Change::HostParty(_));
-        self.agent.cases().filter(is_hosting).map(Case::id).collect()
+        let hostings: Vec<CaseId> = self.agent.cases().filter(is_hosting).map(Case::id).collect();
+        let all = [hostings, self.cases_to_verify()].concat().into_iter();
+        all.filter_map(|id| Some((id, self.agent.case(&id)?.checkpoint().statements))).collect()
     }
 
     /// A case of hosting as a step needs it; `None` where it is none, or there is no topology.
@@ -41,26 +51,37 @@ impl Actor {
         let at = now();
         let standing = standing(case, Some(state), &mut Verifier::default(), at);
         let change = record.change.clone();
-        let items = checklist(&record, &standing, at);
+        let items = checklist(&record, &standing, &witnesses(case, &context), self.touched(id), at);
+        let is_witness = items.iter().any(|item| item.step == HostingStep::Verify && item.is_due_for(&me.owner));
         let is_proposed = record.transaction().is_some_and(|one| self.is_proposed(one, &change.target));
         Some(View {
             case: *id,
             synchronizer: me.synchronizer.clone(),
             me: me.owner.clone(),
             untrusted: self.untrusted(case, record.change, &context),
-            items,
             missing_packages: record.missing_packages(at),
             complete: standing.complete.filter(|_| standing.status.is_open() && is_fresh(context.seen, at)),
             answered: record.answered(&me.identity, at),
-            open_questions: record.open_questions(at),
+            open_questions: open_questions(&record, &items, at),
             is_proposed,
             activated: record.activated(),
+            onboarding: Onboarding::of(&record, state),
             snapshot: record.exported().map(|(_, snapshot)| snapshot.clone()),
             counted: record.counted().map(|(_, contents)| *contents),
             is_hosted: record.host().is_some_and(|host| !host.onboarding),
+            verdict: is_witness.then(|| self.to_vouch_for(case, state)),
             addressee: self.agent.book().addressee(&change.target.owner),
             has_backup_command: self.has_backup_command,
+            items,
             change,
+        })
+    }
+
+    /// Where it does not read how the node was, something is to be put back, and the attempt says what is wrong.
+    fn touched(&self, id: &CaseId) -> Touched {
+        self.folder.held(id).map(|held| held.touched()).unwrap_or_else(|error| {
+            warn!(case = %id, %error, "what was done to the node is not known");
+            Touched { pruning: true, connections: true, gives_up: false }
         })
     }
 
@@ -84,6 +105,17 @@ impl Actor {
     pub(super) fn hosts(&self, party: &PartyId) -> bool {
         let Some((host, _)) = &self.agent.me().host else { return false };
         self.agent.state().is_some_and(|state| hosts_of(state, party).contains(host))
+    }
+
+    /// The parties that must not have been used when an open case is signed, where the owner's own node can tell.
+    pub(super) fn must_be_unused(&self, reference: &str) -> Vec<PartyId> {
+        let Ok(id) = self.case(reference) else { return Vec::new() };
+        let Some((case, state)) = self.agent.case(&id).zip(self.agent.state()) else { return Vec::new() };
+        if !self.standing(&id).is_some_and(|standing| standing.status.is_open()) {
+            return Vec::new();
+        }
+        let parties = must_be_unused(case.intent(), state).into_iter();
+        parties.filter(|party| self.hosts(party)).collect()
     }
 
     /// Keeps what the owner says in a hosting, to be posted.
@@ -121,94 +153,5 @@ impl Actor {
         let owner = self.agent.me().owner.clone();
         let question = Question { case: *id, intent: case.intent_hash(), owner, nonce, at: now() };
         Some(Statement::sign(&question, self.agent.identity()))
-    }
-
-    /// The checklist of a case for people: who does what, how far it is, and what to do now.
-    pub(super) fn workflow(&self, id: &CaseId) -> Result<Value, Answer> {
-        let case = self.agent.case(id).ok_or_else(|| Answer::failed("UnknownCase", id))?;
-        let standing = self.standing(id);
-        let steps: Vec<Value> = match self.view(id) {
-            Some(view) => view.items.iter().enumerate().map(|(index, item)| self.step(index, item)).collect(),
-            None => self.plain_steps(case, standing.as_ref()),
-        };
-        let untrusted = self.view(id).and_then(|view| view.untrusted);
-        Ok(json!({
-            "case": id.to_string(),
-            "workflow": case.intent().change.name(),
-            "status": standing.map(|standing| standing.status.name()),
-            "refused": untrusted,
-            "steps": steps,
-        }))
-    }
-
-    fn step(&self, index: usize, item: &Item) -> Value {
-        let mine = item.is_due_for(&self.agent.me().owner);
-        let (state, since, waits) = match &item.progress {
-            Progress::Done(at) => ("done", Some(*at), Vec::new()),
-            Progress::Due => ("due", None, Vec::new()),
-            Progress::Waiting(steps) => ("waiting", None, steps.iter().map(|step| step.name()).collect()),
-            Progress::Stopped(_) => ("stopped", None, Vec::new()),
-        };
-        let why = match &item.progress {
-            Progress::Stopped(Alarm::OtherContracts { exported, counted }) => {
-                Some(format!("OtherContracts: the source exported {exported}, the second host counted {counted}"))
-            }
-            Progress::Stopped(Alarm::SignaturesAlive) => {
-                Some("SignaturesAlive: whoever holds the signatures can still add the host; void them first".to_owned())
-            }
-            Progress::Done(_) | Progress::Due | Progress::Waiting(_) => None,
-        };
-        json!({
-            "number": index + 1,
-            "step": item.step.name(),
-            "what": item.step.words(),
-            "by": self.by(&item.by),
-            "state": state,
-            "since": since,
-            "waits-for": waits,
-            "why": why,
-            "takes-a-human": item.step.takes_a_human(),
-            "mine": mine,
-        })
-    }
-
-    fn by(&self, by: &By) -> Value {
-        match by {
-            By::Owner(owner, participant) => {
-                let mut value = self.name_of(owner);
-                value["participant"] = participant.to_string().into();
-                value
-            }
-            By::Owners(owners) => owners.iter().map(|owner| self.name_of(owner)).collect(),
-            By::Coordinator => "coordinator".into(),
-        }
-    }
-
-    /// The steps of a case that is signatures alone.
-    fn plain_steps(&self, case: &Case, standing: Option<&Standing>) -> Vec<Value> {
-        let missing = standing.into_iter().flat_map(Standing::missing).flat_map(|(_, missing)| &missing.namespaces);
-        let owners: Vec<Value> = missing.flat_map(|one| &one.owners).map(|owner| self.name_of(owner)).collect();
-        let status = standing.map_or("waiting", |standing| standing.status.name());
-        let is = |done: bool, due: bool| {
-            if done {
-                "done"
-            } else if due {
-                "due"
-            } else {
-                "waiting"
-            }
-        };
-        let offered = case.offer().is_some();
-        let signed = matches!(status, "ready" | "submitted" | "effective");
-        let effective = status == "effective";
-        let mine = offered && !case.is_approved_by(&self.agent.me().owner) && status == "collecting";
-        vec![
-            json!({ "number": 1, "step": "offer", "what": "say what the intent means", "by": "coordinator",
-                "state": is(offered, true), "mine": false }),
-            json!({ "number": 2, "step": "sign", "what": "sign as owners", "by": owners,
-                "state": is(signed, offered), "takes-a-human": true, "mine": mine }),
-            json!({ "number": 3, "step": "submit", "what": "hand the complete transaction to the synchronizer",
-                "by": "coordinator", "state": is(effective, signed), "mine": false }),
-        ]
     }
 }

@@ -1,5 +1,7 @@
 //! What the thread of the agent is told.
 
+use std::collections::BTreeMap;
+
 use canton_topology::{
     Timestamp,
     id::{Namespace, PartyId},
@@ -7,14 +9,16 @@ use canton_topology::{
 };
 use protocol::{
     identity::IdentityPublicKey,
-    intent::CaseId,
+    intent::{CaseId, Change},
     statement::{Claim, Statement, StatementHash},
 };
 use tokio::sync::oneshot;
 
+use super::{Proposal, ToVerify};
 use crate::{
     agent::Received,
-    control::{Answer, CaseRef, Request},
+    control::{Answer, CaseRef, MembershipWanted, Request},
+    explained::Explained,
     finish::{Record, Submission},
     hosting::view::View,
     outgoing::Settled,
@@ -34,6 +38,8 @@ pub enum Message {
         /// Whether it was taken.
         reply: oneshot::Sender<Result<(), Received>>,
     },
+    /// The coordinator answered then.
+    Heard(Timestamp),
     /// Who else may speak.
     Directory(Vec<(IdentityPublicKey, Namespace)>),
     /// New topology, and when it was asked for.
@@ -58,6 +64,15 @@ pub enum Message {
     },
     /// Something was handed in.
     HandedIn(Record),
+    /// A node's refusal about a case.
+    Explain {
+        /// Which case.
+        case: CaseRef,
+        /// The refusal.
+        text: String,
+        /// What it means, where anybody knows.
+        reply: oneshot::Sender<Option<Explained>>,
+    },
     /// The statements of cases, for another coordinator.
     Histories {
         /// Of which; of all that are not over where absent.
@@ -69,8 +84,33 @@ pub enum Message {
     Rules(oneshot::Sender<usize>),
     /// What waits to be posted.
     Waiting(oneshot::Sender<Vec<Statement>>),
-    /// Every case of hosting.
-    Hostings(oneshot::Sender<Vec<CaseId>>),
+    /// Every case in which something may be to be done or seen on the owner's node, and how many statements it has.
+    Duties(oneshot::Sender<BTreeMap<CaseId, u64>>),
+    /// A change set whose new hosts take contracts over, as cases that come one after the other.
+    InTurn {
+        /// The party.
+        of: String,
+        /// What changes.
+        change: Box<MembershipWanted>,
+        /// The dangers that are accepted, by name.
+        accepts: Vec<String>,
+        /// What each case changes.
+        reply: oneshot::Sender<Result<Vec<Change>, Answer>>,
+    },
+    /// A case is to be opened.
+    Open {
+        /// What is wanted.
+        proposal: Box<Proposal>,
+        /// What comes back, and the statement that must be posted before it is true.
+        reply: oneshot::Sender<(Answer, Option<StatementHash>)>,
+    },
+    /// What the owner's agent is to vouch for, now that a case is effective.
+    ToVerify {
+        /// The case.
+        case: CaseId,
+        /// It; nothing where there is nothing.
+        reply: oneshot::Sender<Option<ToVerify>>,
+    },
     /// A case of hosting as a step needs it.
     View {
         /// Which.
@@ -84,6 +124,13 @@ pub enum Message {
         party: PartyId,
         /// Whether it does; nothing where there is no topology.
         reply: oneshot::Sender<Option<bool>>,
+    },
+    /// Which parties must not have been used when a case is signed.
+    MustBeUnused {
+        /// The case.
+        case: CaseRef,
+        /// The parties, without those that the owner's node does not host.
+        reply: oneshot::Sender<Vec<PartyId>>,
     },
     /// The owner vouches for something, or asks another owner to.
     Vouch {

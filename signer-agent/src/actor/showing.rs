@@ -8,6 +8,7 @@ use protocol::{
     difference::Difference,
     intent::CaseId,
     life::{Standing, Status, standing},
+    naming::subject,
     stage::Stage,
 };
 use serde_json::{Value, json};
@@ -31,8 +32,11 @@ impl Actor {
             "topology": self.agent.state().map(|state| state.rows().count()),
             "topology-seen": moment(self.agent.topology_seen()),
             "coordinator": self.agent.coordinator().to_string(),
+            "coordinator-seen": self.coordinator_seen.map(moment),
             "book": self.agent.book().entries().len(),
             "cases": self.agent.cases().count(),
+            "drills": self.drills(),
+            "waiting-for-keys": self.waiting.live().count(),
             "waiting-to-be-posted": self.outgoing.waiting().count(),
         })
     }
@@ -46,15 +50,23 @@ impl Actor {
             "status": standing.map(|standing| standing.status.name()),
             "approved": case.is_approved_by(&self.agent.me().owner),
             "live": standing.map_or(0, |standing| standing.live.len()),
+            "waits-for": self.waits_for(&case.id()),
         })
     }
 
     /// The name in the book, with the whole fingerprint beside it.
     pub(super) fn name_of(&self, owner: &Namespace) -> Value {
-        let own = (*owner == self.agent.me().owner).then(|| "me".to_owned());
+        json!({ "name": self.known_as(owner), "namespace": owner.to_string() })
+    }
+
+    /// How this owner calls a namespace, where it knows it.
+    pub(super) fn known_as(&self, owner: &Namespace) -> Option<String> {
+        let me = self.agent.me();
+        let is_own_node = me.host.as_ref().is_some_and(|(host, _)| host.namespace() == owner);
+        let own = (*owner == me.owner).then(|| "me".to_owned());
+        let own = own.or_else(|| is_own_node.then(|| "my participant".to_owned()));
         let known = own.or_else(|| self.agent.book().by_namespace(owner).map(|entry| entry.name.clone()));
-        let known = known.or_else(|| self.host_named(owner));
-        json!({ "name": known, "namespace": owner.to_string() })
+        known.or_else(|| self.host_named(owner))
     }
 
     pub(super) fn show(&self, id: &CaseId) -> Value {
@@ -72,7 +84,9 @@ impl Actor {
                 "consequences": verified.consequences().iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "later": verified.later().iter().map(|stage| lines(stage)).collect::<Vec<_>>(),
             }),
-            Err(error) => json!({ "verified": false, "name": error_name(&error), "reason": error.to_string() }),
+            Err(error) => {
+                json!({ "verified": false, "name": error_name(&error), "reason": self.named(&error.to_string()) })
+            }
         };
         let mut value = self.glance(case, standing.as_ref());
         let missing: Vec<Value> = standing
@@ -84,6 +98,7 @@ impl Actor {
         value["stage"] = json!(standing.as_ref().and_then(|standing| standing.stage).map(stage_words));
         value["obstacle"] = json!(standing.as_ref().and_then(|standing| standing.obstacle.clone()));
         value["status-detail"] = json!(standing.as_ref().map(|standing| &standing.status));
+        self.explain_reason(id, &mut value["status-detail"]);
         value["deadline"] = json!(case.intent().deadline);
         value["offer"] = json!(case.offer().map(|offered| offered.hash.to_string()));
         value["head"] = json!(hex::encode(case.checkpoint().head));
@@ -97,11 +112,23 @@ impl Actor {
             .map(|decline| json!({ "by": self.name_of(&decline.owner), "reason": decline.reason }))
             .collect();
         value["missing"] = missing.into();
+        let open = standing.as_ref().filter(|_| is_open);
+        let mut lacking = open.map(|standing| self.lacking(standing)).unwrap_or_default();
+        if !lacking.is_empty() {
+            lacking.extend(self.suffices(&case.intent().change));
+        }
+        value["lacking"] = lacking.into();
         value["signatures"] = self.signatures(standing.as_ref());
         value["rivals"] = self.rivals(case);
         value["submissions"] = self.submissions_of(id);
         value["alive"] = json!(standing.as_ref().map(|standing| &standing.live));
+        value["after"] = json!(case.intent().after.as_ref().map(|after| after.case.to_string()));
+        value["verified"] = match standing.as_ref().map(|standing| &standing.status) {
+            Some(Status::Effective { .. }) => self.verified(case),
+            Some(_) | None => Value::Null,
+        };
         value["differences"] = self.differences(case, standing.as_ref()).into();
+        value["transactions"] = case.offer().map(|offered| named(&offered.transactions)).unwrap_or_default().into();
         value
     }
 
@@ -136,6 +163,20 @@ pub(super) fn outgoing_entry(entry: &Entry) -> Value {
         "state": if entry.refused.is_none() { "waits to be posted" } else { "refused by the coordinator" },
         "refused": entry.refused.as_ref().map(|refused| json!({ "name": refused.name, "reason": refused.reason })),
     })
+}
+
+/// What each of these is about. What has ended is known by it, when before and after are the same by now.
+fn named(transactions: &[Transaction]) -> Vec<Value> {
+    let one = |transaction: &Transaction| {
+        json!({
+            "transaction": transaction.hash().to_string(),
+            "kind": transaction.mapping().code().name(),
+            "subject": subject(transaction.mapping()),
+            "operation": transaction.operation().name(),
+            "serial": transaction.serial().get(),
+        })
+    };
+    transactions.iter().map(one).collect()
 }
 
 /// What each of these would change, with those before it taken for accepted.

@@ -1,21 +1,17 @@
 //! Signatures of keys that live elsewhere: a holder with a key on a machine of its own, and `openssl`. The agent verifies the
 //! offer as if the key were its own before it says what there is to sign, and the signature before it carries it.
 
-use canton_topology::{
-    Timestamp,
-    id::Fingerprint,
-    judge::Verifier,
-    key::{KeySpec, SigningPublicKey},
-    signature::Signature,
-};
+use canton_topology::{Timestamp, id::Fingerprint, judge::Verifier, key::SigningPublicKey};
+use custody::keys::signature_from_bytes;
 use protocol::{
     hosting::{gate, record::Record},
     identity::IdentityPublicKey,
     intent::CaseId,
     merge,
+    reader::{Context, Me},
     refusal::Refusal,
     statement::{Contribution, EncodedSignature, Statement},
-    verify::{Context, Me, Verification, Verified, verify},
+    verify::{Verification, Verified, Wait, verify},
 };
 use thiserror::Error;
 
@@ -72,7 +68,7 @@ impl Agent {
             let merged = merge::merge(case, offered, state, &mut Verifier::default());
             gate::may_carry(&record, &merged, &me, now).map_err(|stop| match stop {
                 gate::Stop::Refused(refusal) => AgentError::Refused(refusal),
-                gate::Stop::NotYet(wait) => AgentError::NotYet(wait),
+                gate::Stop::NotYet(pending) => AgentError::NotYet(Wait::Hosting(pending)),
             })?;
         }
         Ok((verified, public))
@@ -96,21 +92,11 @@ impl Agent {
             key: key.clone(),
             hashes: asked.iter().map(|one| one.transaction.to_string()).collect::<Vec<_>>().join(", "),
         };
-        let signature = written(bytes, &public).ok_or_else(wrong)?;
+        let signature = signature_from_bytes(bytes, &public).ok_or_else(wrong)?;
         let of = asked.iter().find(|one| signature.verify(&public, one.transaction.as_bytes()).is_ok());
         let transaction = of.ok_or_else(wrong)?.transaction;
         let signatures = vec![EncodedSignature { transaction, signature: signature.encode() }];
         let contribution = Contribution { case: *id, offer: verified.offer(), signatures };
         Ok(Statement::sign(&contribution, self.identity.as_ref()))
-    }
-}
-
-fn written(bytes: &[u8], key: &SigningPublicKey) -> Option<Signature> {
-    let by = key.fingerprint();
-    match key.spec() {
-        KeySpec::Ed25519 => bytes.try_into().ok().map(|bytes| Signature::new_ed25519(bytes, by)),
-        spec @ (KeySpec::P256 | KeySpec::P384 | KeySpec::Secp256k1) => {
-            Some(Signature::new_ecdsa_der(bytes.to_vec(), by, spec))
-        }
     }
 }

@@ -38,6 +38,8 @@ impl Said {
             }
             Kind::Identity
             | Kind::Card
+            | Kind::Possession
+            | Kind::Drill
             | Kind::Intent
             | Kind::Offer
             | Kind::Contribution

@@ -1,6 +1,8 @@
 //! What can be said on the command line.
 
+mod book;
 mod change_set;
+mod keys;
 mod propose;
 
 use std::path::PathBuf;
@@ -9,26 +11,31 @@ use canton_topology::{
     hash::TransactionHash,
     id::{Fingerprint, PhysicalSynchronizerId, SynchronizerId},
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use protocol::{difference::DifferenceClass, limits::COORDINATOR_SUBMITS_WITHIN_MICROS};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use protocol::{
+    difference::DifferenceClass,
+    limits::{COORDINATOR_SUBMITS_WITHIN_MICROS, DEADLINE_MICROS_MAX},
+};
 
 pub use self::{
+    book::{AddCard, Book, Confirm},
     change_set::ChangeSet,
+    keys::{ChangePassphrase, DrillKeys, ExportKey, ImportKey, KeyPlaces, Keys, KeysWith, NewKey, Prove},
     propose::{CreateParty, Propose, ProposeHost},
 };
 
 /// The default of `run --submit-after`, in seconds.
 const SUBMIT_AFTER: u64 = (COORDINATOR_SUBMITS_WITHIN_MICROS / 1_000_000).unsigned_abs();
 
+/// The longest time to sign, in hours.
+const HOURS_MAX: u64 = DEADLINE_MICROS_MAX.unsigned_abs() / 3_600_000_000;
+
 /// One owner's signer agent.
 #[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example: signer-agent --data alice list\n\nExit codes: 0 done, 1 error, 2 not yet (nothing is lost; look again in a moment)."
-)]
+#[command(version, after_help = "Example: signer-agent --data alice list")]
 pub struct Arguments {
     /// The owner's data folder.
-    #[arg(long, default_value = "signer-agent-data", global = true)]
+    #[arg(long, env = "SIGNER_AGENT_DATA", default_value = "signer-agent-data", global = true)]
     pub data: PathBuf,
     /// Answer as JSON.
     #[arg(long, global = true)]
@@ -62,8 +69,13 @@ pub enum Command {
     /// The owner's local list of names and keys.
     #[command(subcommand, after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
     Book(Book),
+    /// The owner's keys: which there are, and where each lives.
+    #[command(subcommand, after_help = "Example: signer-agent --data alice keys list")]
+    Keys(Keys),
     /// Runs the agent: follows the coordinator and its own participant until it is stopped.
-    #[command(after_help = "Example: signer-agent --data alice run --yes-to threshold-raise")]
+    #[command(
+        after_help = "Example: signer-agent --data alice run --yes-to threshold-raise\n\nIt stops in order on SIGTERM and SIGINT.\n\nExit codes: 0 it was stopped, 1 error."
+    )]
     Run(Run),
     /// How the running agent is.
     #[command(after_help = "Example: signer-agent --data alice status")]
@@ -81,8 +93,15 @@ pub enum Command {
     #[command(subcommand, after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
     Workflow(Workflow),
     /// Signs what a case offers, after showing it.
-    #[command(after_help = "Example: signer-agent --data bob approve 0198f0c1")]
+    #[command(
+        after_help = "Example: signer-agent --data bob approve 0198f0c1\n\nExit codes: 0 approved, 1 refused or an error, 2 not yet: a step comes first, a key has not answered, or you did not type yes."
+    )]
     Approve(Approve),
+    /// Asks now whoever holds a key and has not signed yet what was approved; the agent asks by itself too.
+    #[command(
+        after_help = "Example: signer-agent --data bob wake 0198f0c1\n\nExit codes: 0 nothing waits any more, 1 error, 2 a signature is still waited for."
+    )]
+    Wake(Wake),
     /// Writes what a key that lives elsewhere has to sign, after verifying it as if the key were here.
     #[command(
         after_help = "Example: signer-agent --data alice hash 0198f0c1 --out proposal.hash\n         openssl pkeyutl -sign -rawin -inkey holder.pem \\\n           -in proposal.hash -out proposal.sig"
@@ -104,6 +123,8 @@ pub enum Command {
     #[command(subcommand, after_help = "Example: signer-agent --data alice foreign list")]
     Foreign(Foreign),
     /// Wants the change of a case again, after another transaction took its serial: a new case on what stands now.
+    ///
+    /// What the winner changed stays. Where both changed the same thing in different ways, it refuses and names both.
     #[command(after_help = "Example: signer-agent --data alice rebase 0198f0c1")]
     Rebase(Rebase),
     /// Hands a complete case in by the owner's own participant, without waiting for the coordinator.
@@ -112,12 +133,21 @@ pub enum Command {
     /// Gives cases to a coordinator that took over from another one; `enroll` there first.
     #[command(after_help = "Example: signer-agent --data alice hand-over --all")]
     HandOver(HandOver),
+    /// Says what an error of a Canton node means, and what to do: an id, or a line of its log.
+    #[command(after_help = "Example: signer-agent explain ACS_COMMITMENT_MISMATCH")]
+    Explain(Explain),
     /// Shows topology data in words: a transaction, a signed one, or a snapshot; raw, hex, base64 or gzip.
     #[command(after_help = "Example: signer-agent inspect snapshot.gz")]
     Inspect(Inspect),
     /// Judges a whole exported topology history again and says whether every row is rightly there.
     #[command(after_help = "Example: signer-agent audit snapshot.gz")]
     Audit(Audit),
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// The id, or the text in which it stands.
+    pub text: String,
 }
 
 #[derive(Args)]
@@ -153,6 +183,8 @@ pub struct Init {
     #[arg(long, value_name = "FILE", requires = "ledger")]
     pub ledger_access: Option<PathBuf>,
     #[command(flatten)]
+    pub places: KeyPlaces,
+    #[command(flatten)]
     pub passphrase: Passphrase,
 }
 
@@ -161,6 +193,14 @@ pub struct Passphrase {
     /// Read the passphrase from this file descriptor instead of asking. 0 is the standard input.
     #[arg(long, value_name = "FD")]
     pub passphrase_fd: Option<u32>,
+    /// Read the PIN or token of a key backend from a file descriptor instead of asking. Once for each.
+    #[arg(long = "secret-fd", value_name = "SECTION=FD", value_parser = secret_fd)]
+    pub secret_fds: Vec<(String, u32)>,
+}
+
+fn secret_fd(text: &str) -> Result<(String, u32), String> {
+    let read = text.split_once('=').and_then(|(section, fd)| Some((section.to_owned(), fd.parse().ok()?)));
+    read.ok_or_else(|| "expected the name of a section of [backends], `=`, and a descriptor, such as hsm=4".to_owned())
 }
 
 #[derive(Args)]
@@ -169,34 +209,6 @@ pub struct Enroll {
     pub invitation: String,
     #[command(flatten)]
     pub passphrase: Passphrase,
-}
-
-#[derive(Subcommand)]
-pub enum Book {
-    /// Enters a card whose code was compared over a second path.
-    #[command(after_help = "Example: signer-agent --data alice book add countersign-card2:… --code 1f3a-…")]
-    Add(AddCard),
-    /// Prints the book.
-    #[command(after_help = "Example: signer-agent --data alice book list")]
-    List,
-    /// Takes an entry out.
-    #[command(after_help = "Example: signer-agent --data alice book remove bob")]
-    Remove {
-        /// The entry's name.
-        name: String,
-    },
-}
-
-#[derive(Args)]
-pub struct AddCard {
-    /// The card.
-    pub card: String,
-    /// The name to know it by; the card's own where absent.
-    #[arg(long)]
-    pub name: Option<String>,
-    /// The code that its owner read aloud; asked for where absent.
-    #[arg(long)]
-    pub code: Option<String>,
 }
 
 #[derive(Args)]
@@ -209,6 +221,20 @@ pub struct Run {
     /// How long a complete case is left to the coordinator, in seconds, before this agent hands it in itself.
     #[arg(long, value_name = "SECONDS", default_value_t = SUBMIT_AFTER)]
     pub submit_after: u64,
+    /// How much is logged, on the standard error. No level shows a secret.
+    #[arg(long, value_enum, default_value = "info")]
+    pub log: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LogLevel {
+    /// What happens.
+    Info,
+    /// What it is made of.
+    Debug,
+    /// Everything, also from the libraries.
+    Trace,
 }
 
 /// A class of changes that a rule may permit. Nothing that adds, removes, lowers or came as bytes is among them.
@@ -235,13 +261,21 @@ pub struct Case {
     pub case: String,
 }
 
+#[derive(Args)]
+pub struct Wake {
+    /// The case: its id, or enough of its beginning or end; all of them where absent.
+    pub case: Option<String>,
+}
+
 #[derive(Subcommand)]
 pub enum Workflow {
     /// The checklist: who does what, how far it is, and what to do now.
     #[command(after_help = "Example: signer-agent --data alice workflow show 0198f0c1")]
     Show(Case),
     /// Does this owner's part. What a human must confirm is asked for at a terminal, or named with --confirm.
-    #[command(after_help = "Example: signer-agent --data dave workflow run 0198f0c1 --confirm disconnect")]
+    #[command(
+        after_help = "Example: signer-agent --data dave workflow run 0198f0c1 --confirm disconnect\n\nExit codes: 0 every step is done, 1 error, 2 something is left, and it says what and whose."
+    )]
     Run(WorkflowRun),
 }
 
@@ -340,7 +374,7 @@ pub struct Rebase {
     #[arg(long)]
     pub reason: Option<String>,
     /// How long it may be signed, in hours.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 24, value_parser = value_parser!(u64).range(1..=HOURS_MAX))]
     pub hours: u64,
     /// Accept a danger that a refusal named. Once for each; every owner sees it.
     #[arg(long, value_name = "DANGER")]
@@ -363,7 +397,7 @@ pub struct Why {
     #[arg(long, default_value = "")]
     pub reason: String,
     /// How long it may be signed, in hours.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 24, value_parser = value_parser!(u64).range(1..=HOURS_MAX))]
     pub hours: u64,
     /// Accept a danger that a refusal named. Once for each; every owner sees it.
     #[arg(long, value_name = "DANGER")]

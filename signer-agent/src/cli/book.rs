@@ -1,6 +1,6 @@
 //! `card` and `book`: who one is, and whom one knows.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::bail;
 use protocol::book::{Card, Entry};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     End,
     arguments::{AddCard, Book},
+    mail,
     print::{self, Form},
 };
 use crate::folder::Folder;
@@ -32,8 +33,10 @@ fn described(card: &Card) -> Value {
     })
 }
 
-pub fn run(folder: &Folder, command: &Book, form: &Form) -> anyhow::Result<End> {
+pub async fn run(folder: &Folder, command: &Book, form: &Form) -> anyhow::Result<End> {
     match command {
+        Book::Mail => mail::list(folder, form).await,
+        Book::Confirm(confirm) => mail::confirm(folder, confirm, form).await,
         Book::Add(add) => self::add(folder, add, form),
         Book::List => {
             let book = folder.book()?;
@@ -43,6 +46,9 @@ pub fn run(folder: &Folder, command: &Book, form: &Form) -> anyhow::Result<End> 
                 .map(|entry| {
                     let mut value = described(&entry.card);
                     value["name"] = json!(entry.name);
+                    value["code"] = json!(entry.code());
+                    let more: Vec<String> = entry.more_keys.iter().map(|key| key.fingerprint().to_string()).collect();
+                    value["more-keys"] = json!(more);
                     value
                 })
                 .collect();
@@ -76,15 +82,17 @@ fn add(folder: &Folder, add: &AddCard, form: &Form) -> anyhow::Result<End> {
     }
     let name = add.name.clone().unwrap_or_else(|| card.name.clone());
     let mut book = folder.book()?;
-    book.add(Entry { name: name.clone(), card: card.clone() })?;
+    book.add(Entry { name: name.clone(), card: card.clone(), more_keys: Vec::new() })?;
     folder.set_book(&book)?;
     print::value("entered", &json!({ "name": name, "owner": card.owner().to_string() }), form)?;
     Ok(End::Done)
 }
 
-fn ask_code() -> anyhow::Result<String> {
-    eprint!("The code that the card's owner reads aloud: ");
-    std::io::stderr().flush()?;
+pub(super) fn ask_code() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        eprint!("The code that the card's owner reads aloud: ");
+        std::io::stderr().flush()?;
+    }
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
         bail!("no code was given; compare it with the card's owner over a second path and pass it with --code");

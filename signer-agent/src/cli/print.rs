@@ -6,7 +6,7 @@ use canton_topology::{
     Timestamp,
     show::{escaped, moment},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One line of output. A reader who has left, such as `head`, is no error.
 pub fn line(text: &str) {
@@ -40,7 +40,10 @@ pub fn value(heading: &str, value: &Value, form: &Form) -> anyhow::Result<()> {
                 let names: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 anyhow::bail!("--print {name}: the answer has no such field; it has {}", names.join(", "));
             };
-            line(&leaf(field));
+            let is_empty = field.as_array().is_some_and(Vec::is_empty) || field.as_object().is_some_and(Map::is_empty);
+            // What has parts is no single word: a script gets it as JSON.
+            let has_parts = (field.is_array() || field.is_object()) && !is_empty;
+            line(&if has_parts { field.to_string() } else { leaf(field) });
         }
     }
     Ok(())
@@ -103,13 +106,17 @@ pub fn differences(show: &Value) {
         line(&format!("  hash {}", text("transaction")));
         for change in difference["changes"].as_array().into_iter().flatten() {
             let what = leaf(&change["what"]);
+            // That there is one, its serial says.
+            if what == "mapping" {
+                continue;
+            }
             match (&change["before"], &change["after"]) {
                 (Value::Null, after) => line(&format!("  + {what}: {}", leaf(after))),
                 (before, Value::Null) => line(&format!("  - {what}: {}", leaf(before))),
                 (before, after) => line(&format!("  ~ {what}: {} -> {}", leaf(before), leaf(after))),
             }
         }
-        for fact in difference["unchanged"].as_array().into_iter().flatten() {
+        for fact in difference["unchanged"].as_array().into_iter().flatten().filter(|fact| *fact != "mapping: yes") {
             line(&format!("    {}", leaf(fact)));
         }
     }

@@ -1,40 +1,36 @@
 //! `init`, `enroll`, `run`: the commands that open the keys.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, io::IsTerminal as _, path::Path};
 
 use anyhow::{Context as _, bail};
 use canton_client::access::Access;
-use custody::keys::encrypted_file::EncryptedFile;
+use custody::keys::{Purpose, backends::Kinds};
 use protocol::{
     api::Invitation,
     book::{Card, is_plain_name},
-    identity::IdentityClaim,
     statement::SignStatements as _,
 };
-use secrecy::SecretString;
 use serde_json::json;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
-use zeroize::Zeroize as _;
 
 use super::{
     End,
-    arguments::{Enroll, Init, Passphrase, Run},
+    arguments::{Enroll, Init, LogLevel, Passphrase, Run},
     print::{self, Form},
+    secrets::Secrets,
+    talk,
 };
 use crate::{
     actor::now,
+    control::Answer,
     coordinator_link,
+    custodian::{Custodian, CustodianError, Opener},
     folder::{Config, Folder},
     process::{self, Process},
 };
 
-/// Longest passphrase that is read, in bytes.
-const PASSPHRASE_BYTES_MAX: u64 = 4096;
-
-pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<End> {
+pub async fn init(folder: &Folder, kinds: &Kinds, init: &Init, form: &Form) -> anyhow::Result<End> {
     if !is_plain_name(&init.name) {
         bail!("--name {:?}: use 1 to 64 letters, digits, '-', '_' or '.'", init.name);
     }
@@ -62,21 +58,16 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     let host = process::connected_participant(&init.participant, &access, &init.synchronizer)
         .await
         .with_context(|| format!("--participant {}", init.participant))?;
-    // Keys that stand there are the owner's, whose enrolment failed: they are taken again, never replaced.
-    let is_again = folder.keys().exists();
-    let passphrase = passphrase(&init.passphrase, !is_again)?;
-    let keys = if is_again {
-        EncryptedFile::open(&folder.keys(), &passphrase)?
-    } else {
-        EncryptedFile::create(&folder.keys(), &passphrase)?
-    };
+    let backends = init.places.backends.as_deref().map(read_backends).transpose()?.unwrap_or_default();
+    // A backend may wait for the network.
+    let custodian = tokio::task::block_in_place(|| make_keys(folder, kinds, init, &access, &backends))?;
     let card = Card {
         name: init.name.clone(),
-        namespace_key: keys.namespace_key().clone(),
-        identity: keys.identity().identity(),
+        namespace_key: custodian.namespace_key()?,
+        identity: custodian.identity.identity(),
         host: Some(host),
-        party_key: Some(keys.party_key().clone()),
-        parcel_key: Some(keys.parcel_key().recipient()),
+        party_key: Some(custodian.first(Purpose::Party)?),
+        parcel_key: Some(custodian.parcel.recipient()),
     };
     folder.set_card(&card)?;
     folder.set_config(&Config {
@@ -87,6 +78,8 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
         ledger: init.ledger.clone(),
         ledger_access,
         backup_command: Vec::new(),
+        drill_every_days: None,
+        backends,
     })?;
     let value = json!({
         "owner": card.owner().to_string(),
@@ -99,6 +92,49 @@ pub async fn init(folder: &Folder, init: &Init, form: &Form) -> anyhow::Result<E
     Ok(End::Done)
 }
 
+/// Opens or makes the keys. Keys that stand there are the owner's, whose enrolment failed: they are taken again, never
+/// replaced.
+fn make_keys(
+    folder: &Folder,
+    kinds: &Kinds,
+    init: &Init,
+    access: &Access,
+    sections: &BTreeMap<String, toml::Table>,
+) -> anyhow::Result<Custodian> {
+    let _alone = folder.hold_keys()?;
+    let is_again = folder.keys().exists();
+    let mut secrets = Secrets::read(&init.passphrase, !is_again)?;
+    let node = process::node(&init.participant, access, &init.synchronizer)?;
+    let opener = Opener { folder, kinds, ask: &mut secrets.ask, node };
+    let mut custodian = if is_again {
+        opener.open(&secrets.passphrase, sections)?
+    } else {
+        opener.create(&secrets.passphrase, sections)?
+    };
+    if let Some(reason) = custodian.unopened.first() {
+        bail!("{reason}");
+    }
+    let places = &init.places;
+    for (purpose, place) in [(Purpose::Namespace, &places.namespace_key), (Purpose::Party, &places.party_key)] {
+        if custodian.keyring.first(purpose).is_none() {
+            custodian.pin(place, purpose.name(), purpose, places.spec.into(), now())?;
+        }
+    }
+    Ok(custodian)
+}
+
+/// The sections of backends in a file of their own.
+fn read_backends(path: &Path) -> anyhow::Result<BTreeMap<String, toml::Table>> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sections {
+        backends: BTreeMap<String, toml::Table>,
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let read: Sections = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(read.backends)
+}
+
 /// An access as it stands in a file; relative paths start at that file.
 fn read_access(path: &Path) -> anyhow::Result<Access> {
     let path = std::path::absolute(path)?;
@@ -107,17 +143,28 @@ fn read_access(path: &Path) -> anyhow::Result<Access> {
     Ok(access.beside(path.parent().unwrap_or(Path::new("/"))))
 }
 
-pub async fn enroll(folder: &Folder, enroll: &Enroll, form: &Form) -> anyhow::Result<End> {
+fn open(folder: &Folder, kinds: &Kinds, config: &Config, passphrase: &Passphrase) -> anyhow::Result<Custodian> {
+    let mut secrets = Secrets::read(passphrase, false)?;
+    let node = process::node(&config.participant, &config.participant_access, &config.synchronizer)?;
+    let opener = Opener { folder, kinds, ask: &mut secrets.ask, node };
+    Ok(opener.open(&secrets.passphrase, &config.backends)?)
+}
+
+pub async fn enroll(folder: &Folder, kinds: &Kinds, enroll: &Enroll, form: &Form) -> anyhow::Result<End> {
     let invitation: Invitation = enroll.invitation.parse()?;
     let config = folder.config()?;
-    let keys = EncryptedFile::open(&folder.keys(), &passphrase(&enroll.passphrase, false)?)?;
-    let claim = IdentityClaim {
-        namespace_key: keys.namespace_key().clone(),
-        identity: keys.identity().identity(),
-        synchronizer: config.synchronizer,
-        issued_at: now(),
+    let issued_at = folder.certificate_asked_for(now())?;
+    let certified = tokio::task::block_in_place(|| {
+        let mut custodian = open(folder, kinds, &config, &enroll.passphrase)?;
+        anyhow::Ok(custodian.certify(config.synchronizer, issued_at))
+    })?;
+    let certificate = match certified {
+        Err(pending @ CustodianError::Pending(_)) => {
+            return talk::finish(Answer::not_yet(pending), false, form);
+        }
+        other => other?,
     };
-    let mut enrolment = coordinator_link::enroll(&invitation, &keys.certify(claim)).await?;
+    let mut enrolment = coordinator_link::enroll(&invitation, &certificate).await?;
     if folder.is_enrolled() {
         let before = folder.enrolment()?;
         if before.former.contains(&enrolment.coordinator) {
@@ -126,49 +173,29 @@ pub async fn enroll(folder: &Folder, enroll: &Enroll, form: &Form) -> anyhow::Re
         enrolment.take_over_from(&before);
     }
     folder.set_enrolment(&enrolment)?;
+    folder.certificate_came()?;
     let value = json!({ "coordinator": enrolment.coordinator.to_string(), "address": enrolment.address, "takes-over-from": enrolment.former.iter().map(ToString::to_string).collect::<Vec<_>>() });
     print::value("enrolled; next: `run`", &value, form)?;
     Ok(End::Done)
 }
 
-pub async fn run(folder: Folder, run: &Run) -> anyhow::Result<End> {
-    // The filter is a literal: a directive that does not parse is a mistake in this line.
-    let filter = EnvFilter::new("info,hyper=warn,h2=warn,rustls=warn");
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
-    let keys = EncryptedFile::open(&folder.keys(), &passphrase(&run.passphrase, false)?)?;
+pub async fn run(folder: Folder, kinds: &Kinds, run: &Run) -> anyhow::Result<End> {
+    // The directives are literals: one that does not parse is a mistake in these lines.
+    let filter = EnvFilter::new(match run.log {
+        LogLevel::Info => "info,hyper=warn,h2=warn,rustls=warn",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    });
+    // A log that goes to a file is for search, not for colours.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
+    let _ = log.with_writer(std::io::stderr).try_init();
+    let config = folder.config()?;
+    let custodian = tokio::task::block_in_place(|| open(&folder, kinds, &config, &run.passphrase))?;
+    for reason in &custodian.unopened {
+        warn!(%reason, "a section of agent.toml is not opened: its keys sign nothing, and the others do");
+    }
     let rules = run.yes_to.iter().map(|rule| (*rule).into()).collect();
     let patience = i64::try_from(run.submit_after).unwrap_or(i64::MAX / 1_000_000).saturating_mul(1_000_000);
-    process::run(Process { folder, keys, rules, patience }).await?;
+    process::run(Process { folder, custodian, rules, patience }).await?;
     Ok(End::Done)
-}
-
-/// The passphrase: from a descriptor, or asked for at the terminal. Never from an argument or the environment, which
-/// others can read.
-fn passphrase(from: &Passphrase, twice: bool) -> anyhow::Result<SecretString> {
-    let given = read_passphrase(from, twice)?;
-    // After the descriptor is read: a process that cannot be looked into cannot open its own descriptors by name either.
-    custody::hardening::harden().context("core dumps cannot be turned off; no key is opened")?;
-    Ok(given)
-}
-
-fn read_passphrase(from: &Passphrase, twice: bool) -> anyhow::Result<SecretString> {
-    if let Some(fd) = from.passphrase_fd {
-        let file = std::fs::File::open(format!("/proc/self/fd/{fd}"))
-            .with_context(|| format!("--passphrase-fd {fd}: not an open descriptor"))?;
-        let mut line = String::new();
-        BufReader::new(file.take(PASSPHRASE_BYTES_MAX)).read_line(&mut line)?;
-        let passphrase = SecretString::from(line.trim_end_matches(['\r', '\n']).to_owned());
-        line.zeroize();
-        return Ok(passphrase);
-    }
-    let first = rpassword::prompt_password("Passphrase: ").context("no terminal; use --passphrase-fd")?;
-    if twice {
-        let mut second = rpassword::prompt_password("Passphrase again: ")?;
-        let same = first == second;
-        second.zeroize();
-        if !same {
-            bail!("the two passphrases differ");
-        }
-    }
-    Ok(SecretString::from(first))
 }

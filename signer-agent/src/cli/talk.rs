@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::{
     End, Failed,
     arguments::{Approve, Command, Foreign},
+    meaning,
     print::{self, Form},
     propose, show,
 };
@@ -44,6 +45,7 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
             deadline_s: it.hours.saturating_mul(3600),
             accepts: it.accept.clone(),
         },
+        Command::Wake(it) => Request::Wake { case: it.case.clone() },
         Command::Submit(case) => Request::Submit { case: case.case.clone() },
         Command::HandOver(it) => Request::HandOver { case: it.case.clone() },
         Command::Init(_)
@@ -52,15 +54,26 @@ pub async fn run(folder: &Folder, command: &Command, form: &Form) -> anyhow::Res
         | Command::Card
         | Command::Book(_)
         | Command::Run(_)
+        | Command::Keys(_)
         | Command::Workflow(_)
         | Command::Hash(_)
         | Command::Contribute(_)
+        | Command::Explain(_)
         | Command::Inspect(_)
         | Command::Audit(_) => bail!("this command does not need the running agent"),
     };
     let answer = control::ask(&folder.socket(), &request).await?;
-    let is_show = matches!(command, Command::Show(_) | Command::Foreign(Foreign::Show { .. }));
-    finish(answer, is_show, form)
+    match (&answer, command, form) {
+        (Answer::Done { value }, Command::Foreign(Foreign::Show { .. }), Form::Words) => {
+            show::foreign(value);
+            Ok(End::Done)
+        }
+        (Answer::Done { value }, Command::List, Form::Words) => {
+            show::all(value);
+            Ok(End::Done)
+        }
+        _ => finish(answer, matches!(command, Command::Show(_)), form),
+    }
 }
 
 pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End> {
@@ -73,11 +86,13 @@ pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End>
             }
             Ok(End::Done)
         }
-        Answer::NotYet { reason } => {
+        Answer::NotYet { reason, explained } => {
             if *form == Form::Json {
-                print::line(&serde_json::json!({ "not-yet": reason }).to_string());
+                let mut value = serde_json::json!({ "not-yet": reason });
+                explained.into_iter().for_each(|explained| explained.write(&mut value));
+                print::line(&value.to_string());
             } else {
-                eprintln!("{reason}");
+                eprintln!("{reason}{}", meaning(explained.as_ref()));
             }
             Ok(End::NotYet)
         }
@@ -91,7 +106,7 @@ pub fn finish(answer: Answer, is_show: bool, form: &Form) -> anyhow::Result<End>
             }
             Ok(End::NotYet)
         }
-        Answer::Failed { name, reason } => Err(Failed { name, reason }.into()),
+        Answer::Failed { name, reason, explained } => Err(Failed { name, reason, explained }.into()),
     }
 }
 

@@ -148,18 +148,34 @@ fn checklist(workflow: &Value) {
             print::line(&format!("         {why}"));
         }
     }
-    if let Some(failed) = workflow["failed"].as_object() {
-        let part = |name: &str| failed.get(name).and_then(Value::as_str).unwrap_or_default();
-        print::line(&format!("  failed at {}: {}: {}", part("step"), part("name"), part("reason")));
+    for (slot, words) in [("failed", "failed at"), ("waits", "waits at")] {
+        trouble(words, &workflow[slot]);
+    }
+    for note in workflow["notes"].as_array().into_iter().flatten() {
+        print::line(&format!("  note: {}", print::leaf(note)));
     }
     print::line(&format!("  now: {}", text(&workflow["now"])));
+}
+
+/// A step that is not done, and what that means.
+fn trouble(words: &str, told: &Value) {
+    if told.is_null() {
+        return;
+    }
+    let part = |name: &str| print::leaf(&told[name]);
+    print::line(&format!("  {words} {}: {}: {}", part("step"), part("name"), part("reason")));
+    if told["cause"].is_string() {
+        print::line(&format!("    cause: {}", part("cause")));
+        print::line(&format!("    what to do: {}", part("fix")));
+    }
 }
 
 fn who(by: &Value) -> String {
     match by {
         Value::String(name) => name.clone(),
         Value::Array(owners) => {
-            let names: Vec<String> = owners.iter().map(who).collect();
+            let mut names: Vec<String> = owners.iter().map(who).collect();
+            names.sort();
             if names.is_empty() { "owners".to_owned() } else { names.join(", ") }
         }
         owner => match owner["name"].as_str() {

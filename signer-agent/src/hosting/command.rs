@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use canton_client::pruning::Schedule;
 use canton_topology::id::PartyId;
 use protocol::{hosting::HostingStep, intent::CaseId};
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use super::{
     Confirmed,
     follow::{Follower, Round},
     source::Looked,
+    turn::due,
 };
 use crate::{
     actor::Message,
@@ -46,12 +48,35 @@ pub async fn show(follower: &Follower, case: &str) -> Answer {
             Value::Null,
             |step| json!({ "step": step.name(), "bytes": doing.bytes, "contracts": doing.contracts }),
         );
-        value["failed"] = doing
-            .failed
-            .map_or(Value::Null, |(step, name, reason)| json!({ "step": step.name(), "name": name, "reason": reason }));
+        value["failed"] = Value::Null;
+        value["waits"] = Value::Null;
+        if let Some(failed) = doing.failed {
+            let explained = follower.explain(case, &failed.reason).await;
+            let slot = if failed.passes { "waits" } else { "failed" };
+            value[slot] = json!({ "step": failed.step, "name": failed.name, "reason": failed.reason });
+            explained.into_iter().for_each(|explained| explained.write(&mut value[slot]));
+        }
+        if let Some(note) = pruning_note(follower.runner.remembered_schedule(&id).as_ref(), value)
+            && let Some(notes) = value["notes"].as_array_mut()
+        {
+            notes.push(note.into());
+        }
         value["now"] = now(value).into();
     }
     answer
+}
+
+/// That the node does not prune meanwhile, for as long as the step is open that brings its schedule back.
+fn pruning_note(remembered: Option<&Schedule>, workflow: &Value) -> Option<String> {
+    let back = [HostingStep::RestorePruning, HostingStep::PutBackSource].map(HostingStep::name);
+    let mut steps = workflow["steps"].as_array().into_iter().flatten();
+    let open = steps.find(|step| back.contains(&text(&step["step"]).as_str()) && step["state"] != "done")?;
+    let schedule = remembered?;
+    Some(format!(
+        "this node prunes {schedule}; that is off for this case and remembered, also over a crash, and step {} brings it \
+         back",
+        text(&open["step"])
+    ))
 }
 
 /// Does the owner's part for as long as there is something to be done.
@@ -67,21 +92,20 @@ pub async fn run(follower: &Follower, case: &str, mut confirmed: Confirmed) -> A
         match follower.round(&id, &confirmed).await {
             Ok(Round::Done) => {}
             Ok(Round::Nothing) => break,
-            Err(error) if error.passes() => return Answer::NotYet { reason: error.to_string() },
+            Err(error) if error.passes() => return Answer::not_yet(error),
             Err(error) => return Answer::failed(error.name(), &error),
         }
         // What a human said once is done once.
-        if let Ok(Some(view)) = before {
-            let done = view.items.iter().find(|item| item.is_due_for(&view.me) && confirmed.steps.contains(&item.step));
-            if let Some(item) = done {
-                confirmed.steps.remove(&item.step);
-            }
+        if let Ok(Some(view)) = before
+            && let Some(step) = due(&view, &confirmed)
+        {
+            confirmed.steps.remove(&step);
         }
     }
     let shown = show(follower, case).await;
     let Answer::Done { value } = &shown else { return shown };
     let is_over = value["steps"].as_array().into_iter().flatten().all(|step| step["state"] == "done");
-    if is_over { shown } else { Answer::NotYet { reason: value["now"].as_str().unwrap_or_default().to_owned() } }
+    if is_over { shown } else { Answer::not_yet(value["now"].as_str().unwrap_or_default()) }
 }
 
 /// What this owner is to do now, in words.
@@ -93,15 +117,15 @@ fn now(workflow: &Value) -> String {
     let case = text(&workflow["case"]);
     let mine = steps().find(|step| step["mine"] == true);
     let Some(mine) = mine else {
-        let due = steps().find(|step| step["state"] == "due");
-        return due.map_or_else(
-            || "nothing is left to be done".to_owned(),
-            |due| format!("others are at it: {} ({})", text(&due["step"]), text(&due["what"])),
-        );
+        if let Some(due) = steps().find(|step| step["state"] == "due") {
+            return format!("others are at it: {} ({})", text(&due["step"]), text(&due["what"]));
+        }
+        let after = steps().find(|step| step["state"] == "waiting" && step["why"].is_string());
+        return after.map_or_else(|| "nothing is left to be done".to_owned(), |step| text(&step["why"]));
     };
     let step = text(&mine["step"]);
     match HostingStep::named(&step) {
-        Some(HostingStep::Consent | HostingStep::Sign) | None => {
+        Some(HostingStep::Consent | HostingStep::Sign) => {
             format!("{}: run `signer-agent approve {case}`", text(&mine["what"]))
         }
         Some(HostingStep::Vet) => {
@@ -113,7 +137,7 @@ fn now(workflow: &Value) -> String {
         Some(found) if found.takes_a_human() => {
             format!("{}: run `signer-agent workflow run {case} --confirm {step}`", text(&mine["what"]))
         }
-        Some(_) => format!("the agent is at it: {step} ({})", text(&mine["what"])),
+        Some(_) | None => format!("the agent is at it: {step} ({})", text(&mine["what"])),
     }
 }
 
@@ -126,31 +150,20 @@ fn text(value: &Value) -> String {
 /// # Errors
 /// The answer, where the named way is wrong.
 pub async fn advised(follower: &Follower, mut host: Host) -> Result<(Host, String), Answer> {
-    let party: PartyId = host.party.parse().map_err(|error| Answer::failed("Propose", format!("PARTY: {error}")))?;
-    let (reply, answer) = oneshot::channel();
-    let _ = follower.actor.send(Message::Hosts { party: party.clone(), reply }).await;
-    let hosts = answer.await.ok().flatten();
-    let looked = match hosts {
-        None => {
-            let reason = "this agent's participant has shown no topology yet; try again later".to_owned();
-            return Err(Answer::NotYet { reason });
-        }
-        Some(false) => {
-            Err("this owner's node does not host the party, so it cannot tell whether it was used".to_owned())
-        }
-        Some(true) => follower.runner.look(&party).await.map_err(|error| error.to_string()),
-    };
+    let looked = looked(follower, &host.party).await?;
     let (way, why) = match (host.way, looked) {
-        (Some(Way::Simple), Ok(Looked::Used(why))) => {
+        (Some(Way::Simple), Ok(Looked::Used(why) | Looked::Unknown(why))) => {
             return Err(Answer::failed("Used", format!("{why}; use --replicate: the contracts must be carried over")));
         }
         (None | Some(Way::Simple), Ok(Looked::Unused(end))) => {
             (Way::Simple, format!("the party was never used up to offset {end}: there is nothing to carry over"))
         }
         (Some(Way::Simple), Err(why)) => (Way::Simple, format!("{why}; the source must look before anybody signs")),
-        (None, Ok(Looked::Used(why))) => (Way::Replicate, format!("{why}: they must be carried over")),
+        (None, Ok(Looked::Used(why) | Looked::Unknown(why))) => {
+            (Way::Replicate, format!("{why}: they must be carried over"))
+        }
         (None, Err(why)) => (Way::Replicate, format!("{why}; carrying contracts over is right in any case")),
-        (Some(Way::Replicate), Ok(Looked::Used(why))) => (Way::Replicate, why),
+        (Some(Way::Replicate), Ok(Looked::Used(why) | Looked::Unknown(why))) => (Way::Replicate, why),
         (Some(Way::Replicate), Ok(Looked::Unused(_))) => {
             (Way::Replicate, "the party was never used; --simple would do".to_owned())
         }
@@ -158,6 +171,26 @@ pub async fn advised(follower: &Follower, mut host: Host) -> Result<(Host, Strin
     };
     host.way = Some(way);
     Ok((host, why))
+}
+
+/// Looks on the owner's own node whether a party was ever used; why nobody can tell, where it cannot.
+///
+/// # Errors
+/// The answer, where there is nothing to look at.
+pub async fn looked(follower: &Follower, party: &str) -> Result<Result<Looked, String>, Answer> {
+    let party: PartyId = party.parse().map_err(|error| Answer::failed("Propose", format!("PARTY: {error}")))?;
+    let (reply, answer) = oneshot::channel();
+    let _ = follower.actor.send(Message::Hosts { party: party.clone(), reply }).await;
+    match answer.await.ok().flatten() {
+        None => {
+            let reason = "this agent's participant has shown no topology yet; try again later".to_owned();
+            Err(Answer::not_yet(reason))
+        }
+        Some(false) => {
+            Ok(Err("this owner's node does not host the party, so it cannot tell whether it was used".to_owned()))
+        }
+        Some(true) => Ok(follower.runner.look(&party).await.map_err(|error| error.to_string())),
+    }
 }
 
 /// The answer to a proposal with the reason for its way.

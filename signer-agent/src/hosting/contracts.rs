@@ -97,3 +97,36 @@ pub(super) async fn on_node(
     }
     Ok(counted)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const PARTY: &str = "treasury::1220cda0191d3cd049be4873c3c075f53811194785a0e156ec80c15df3895bc3baa8";
+    const SYNCHRONIZER: &str = "sync::12205d2409e963d89247684f25a0401579802293016ad35a81a8d42fa0b6b3d92d2f";
+
+    fn counted(party: &str, synchronizer: &str) -> Option<Result<u64, StepError>> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/canton/recordings/pv35/party.acs.gz");
+        if !path.exists() {
+            println!("skipped: recordings/pv35/party.acs.gz is not beside the project");
+            return None;
+        }
+        let counted = count(&path, &party.parse().unwrap(), &synchronizer.parse().unwrap(), |_| {});
+        Some(counted.map(|counted| counted.set.count()))
+    }
+
+    /// Canton itself imports a file for the wrong party without a word.
+    #[test]
+    fn a_file_of_another_party_or_synchronizer_is_refused_by_name() {
+        let Some(right) = counted(PARTY, SYNCHRONIZER) else { return };
+        assert_eq!(right.unwrap(), 4);
+        let of_another = counted(&PARTY.replace("treasury", "petty-cash"), SYNCHRONIZER).unwrap().unwrap_err();
+        assert!(of_another.to_string().contains("the party has no stake in it"), "{of_another}");
+        let elsewhere = counted(PARTY, &SYNCHRONIZER.replace("sync", "other")).unwrap().unwrap_err();
+        assert!(elsewhere.to_string().contains("another synchronizer"), "{elsewhere}");
+    }
+}

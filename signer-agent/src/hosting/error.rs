@@ -1,7 +1,7 @@
 //! Why a step is not done.
 
 use canton_client::{error::NodeError, parties::ImportError, snapshot_file::SnapshotError};
-use protocol::book::NoAddressee;
+use protocol::{book::NoAddressee, witness::NotVerified};
 use thiserror::Error;
 
 use crate::{
@@ -36,6 +36,9 @@ pub enum StepError {
     /// The contracts in a file or on a node are not those that were vouched for.
     #[error("OtherContracts: {0}")]
     OtherContracts(String),
+    /// What is effective is not what the intent says.
+    #[error(transparent)]
+    NotVerified(#[from] NotVerified),
     /// The owner's backup command failed.
     #[error("the backup command {0}")]
     BackupCommand(String),
@@ -89,8 +92,9 @@ impl StepError {
             Self::Precondition(_) => "Precondition",
             Self::NotSeen(_) => "NotSeen",
             Self::OtherContracts(_) => "OtherContracts",
+            Self::NotVerified(_) => "NotVerified",
             Self::BackupCommand(_) => "BackupCommand",
-            Self::Node(error) | Self::Import(ImportError::Node(error)) => node_name(error),
+            Self::Node(error) | Self::Import(ImportError::Node(error)) => error.name(),
             Self::Import(ImportError::Release(_) | ImportError::Read(_)) => "Import",
             Self::Snapshot(_) => "Snapshot",
             Self::Addressee(_) => "Addressee",
@@ -108,6 +112,7 @@ impl StepError {
     pub fn passes(&self) -> bool {
         match self {
             Self::NotYet(_)
+            | Self::NotVerified(NotVerified::NotEffective)
             | Self::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_))
             | Self::Import(ImportError::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_)))
             | Self::Stopping => true,
@@ -116,6 +121,7 @@ impl StepError {
             | Self::Precondition(_)
             | Self::NotSeen(_)
             | Self::OtherContracts(_)
+            | Self::NotVerified(NotVerified::NotAsWanted(_))
             | Self::BackupCommand(_)
             | Self::Node(NodeError::Rejected { .. } | NodeError::BadAnswer(_))
             | Self::Import(_)
@@ -133,14 +139,5 @@ impl StepError {
     pub(super) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
         move |error| Self::File { path, error }
-    }
-}
-
-fn node_name(error: &NodeError) -> &str {
-    match error {
-        NodeError::Retry(_) => "NodeUnavailable",
-        NodeError::Rejected { reason, .. } => reason,
-        NodeError::OutcomeUnknown(_) => "OutcomeUnknown",
-        NodeError::BadAnswer(_) => "BadAnswer",
     }
 }

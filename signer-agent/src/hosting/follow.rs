@@ -1,29 +1,28 @@
-//! The rounds in which the owner's part of every hosting is done: by itself where it takes no human, and at a command.
+//! The rounds in which the owner's part of every case is done on the owner's node: by itself where it takes no human, and
+//! at a command.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use custody::keys::encrypted_file::random_bytes;
-use protocol::{hosting::HostingStep, intent::CaseId, statement::Claim};
+use canton_topology::id::PartyId;
+use custody::random;
+use protocol::{hosting::HostingStep, intent::CaseId, statement::Claim, witness::WitnessedStep};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Confirmed, Runner, error::StepError, view::View};
+use super::{Confirmed, Runner, due, error::StepError, rest::Resting, view::View};
 use crate::{
-    actor::{Message, Word},
+    actor::{Message, ToVerify, Word},
     control::resolve_case,
+    explained::Explained,
     outgoing::Settled,
     posting::Posting,
 };
 
 /// How often it is looked whether anything is due.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
-/// How long a case rests after a round that brought nothing, at first; doubled each time.
-const REST: Duration = Duration::from_millis(500);
-/// The longest rest.
-const REST_MAX: Duration = Duration::from_secs(30);
 /// How long the coordinator may take to take a statement.
 const SAY_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked whether a statement stands in the case.
@@ -40,7 +39,7 @@ pub enum Round {
     Nothing,
 }
 
-/// Follows every case of hosting.
+/// Follows every case in which the owner's node has a part.
 #[derive(Clone)]
 pub struct Follower {
     /// Does the steps.
@@ -54,27 +53,32 @@ pub struct Follower {
 impl Follower {
     /// Does whatever is due and takes no human, for ever.
     pub async fn follow(self) {
-        let mut resting: BTreeMap<CaseId, (Instant, Duration)> = BTreeMap::new();
+        let mut resting = Resting::default();
         loop {
             tokio::time::sleep(ROUND_EVERY).await;
-            for case in self.cases().await {
-                if resting.get(&case).is_some_and(|(until, _)| *until > Instant::now()) {
+            let mut idle = Vec::new();
+            for (case, statements) in self.duties().await {
+                if resting.holds(&case, statements, Instant::now()) {
                     continue;
                 }
                 match self.round(&case, &Confirmed::default()).await {
-                    Ok(Round::Done) => {
-                        resting.remove(&case);
-                    }
+                    Ok(Round::Done) => resting.end(&case),
                     ended => {
                         if let Err(error) = &ended
                             && !error.passes()
                         {
-                            warn!(%case, name = error.name(), %error, "a step of a hosting is not done");
+                            warn!(%case, name = error.name(), %error, "a step on the owner's node is not done");
                         }
-                        let rest = resting.get(&case).map_or(REST, |(_, rest)| (*rest * 2).min(REST_MAX));
-                        resting.insert(case, (Instant::now() + rest, rest));
+                        idle.push((case, statements));
                     }
                 }
+            }
+            if idle.is_empty() {
+                continue;
+            }
+            let said = self.duties().await;
+            for (case, statements) in idle {
+                resting.begin(case, said.get(&case).copied().unwrap_or(statements), Instant::now());
             }
         }
     }
@@ -84,13 +88,15 @@ impl Follower {
     /// # Errors
     /// See [`StepError`].
     pub async fn round(&self, case: &CaseId, confirmed: &Confirmed) -> Result<Round, StepError> {
-        let Some(view) = self.view(case).await? else { return Ok(Round::Nothing) };
+        let Some(mut view) = self.view(case).await? else { return self.verify(case).await };
         if view.untrusted.is_some() {
-            return Ok(Round::Nothing);
+            view.only_put_back();
         }
-        if let Some(fork) = self.runner.silent_fork().await? {
-            return Err(StepError::Precondition(format!("SilentFork: {fork}")));
+        let looked = self.must_not_have_forked().await;
+        if let (Err(_), Some(step)) = (&looked, due(&view, confirmed)) {
+            self.runner.ended(*case, step.name(), &looked);
         }
+        looked?;
         let answered = self.answer(&view).await?;
         let is_submit_due = view.items.iter().any(|item| item.step == HostingStep::Submit && item.is_due_for(&view.me));
         if is_submit_due && !view.answered {
@@ -104,6 +110,32 @@ impl Follower {
             None if answered => Ok(Round::Done),
             None => Ok(Round::Nothing),
         }
+    }
+
+    async fn must_not_have_forked(&self) -> Result<(), StepError> {
+        match self.runner.silent_fork().await? {
+            Some(fork) => Err(StepError::Precondition(format!("SilentFork: {fork}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// A case of another kind: where it is effective on the owner's node, the agent vouches for that.
+    async fn verify(&self, case: &CaseId) -> Result<Round, StepError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::ToVerify { case: *case, reply }).await?;
+        let Some(ToVerify { offer, hosted }) = answer.await.map_err(|_| StepError::Stopping)? else {
+            return Ok(Round::Nothing);
+        };
+        let looked = self.look_at_own_node(&hosted).await;
+        self.runner.ended(*case, WitnessedStep::Verify.name(), &looked);
+        self.attest(case, Claim::Verified { offer, on_ledger: looked? }, false).await?;
+        Ok(Round::Done)
+    }
+
+    /// Whether the node's ledger, which did not fork, shows these parties as its own.
+    async fn look_at_own_node(&self, hosted: &[PartyId]) -> Result<bool, StepError> {
+        self.must_not_have_forked().await?;
+        self.runner.shows_on_ledger(hosted).await
     }
 
     /// Another owner wants to know, right before signing, whether this owner's node is disconnected.
@@ -131,8 +163,7 @@ impl Follower {
 
     /// Asks the new host's owner about a case that a command names; `false` where it cannot be asked.
     pub async fn asked_for(&self, reference: &str) -> bool {
-        let matching: Vec<CaseId> = self.cases().await;
-        let Ok(case) = resolve_case(reference, matching.into_iter()) else { return false };
+        let Ok(case) = resolve_case(reference, self.duties().await.into_keys()) else { return false };
         self.ask(&case).await.is_ok()
     }
 
@@ -142,7 +173,7 @@ impl Follower {
     /// See [`StepError`].
     pub async fn ask(&self, case: &CaseId) -> Result<(), StepError> {
         let mut nonce = [0; 32];
-        random_bytes(&mut nonce).map_err(|error| StepError::Precondition(error.to_string()))?;
+        random::fill(&mut nonce).map_err(|error| StepError::Precondition(error.to_string()))?;
         self.say(case, Word::Question(nonce)).await
     }
 
@@ -187,10 +218,18 @@ impl Follower {
         answer.await.map(|view| view.map(|view| *view)).map_err(|_| StepError::Stopping)
     }
 
-    async fn cases(&self) -> Vec<CaseId> {
+    /// What a refusal means for a case.
+    pub async fn explain(&self, case: &str, text: &str) -> Option<Explained> {
         let (reply, answer) = oneshot::channel();
-        if self.tell(Message::Hostings(reply)).await.is_err() {
-            return Vec::new();
+        self.tell(Message::Explain { case: case.to_owned(), text: text.to_owned(), reply }).await.ok()?;
+        answer.await.ok().flatten()
+    }
+
+    /// Every case in which something may be to be done, and how many statements it has.
+    async fn duties(&self) -> BTreeMap<CaseId, u64> {
+        let (reply, answer) = oneshot::channel();
+        if self.tell(Message::Duties(reply)).await.is_err() {
+            return BTreeMap::new();
         }
         answer.await.unwrap_or_default()
     }

@@ -1,8 +1,11 @@
-//! What an agent must not forget about a case: how the node was before, where its ledger ended, and which files there
-//! are. Written before the node is touched.
+//! What an agent must not forget about a case: how the node was before, and where its ledger ended. Written before the node
+//! is touched; how it was before is forgotten when it is so again.
 
 use canton_client::pruning::Schedule;
-use protocol::{api::Base64, hosting::contract_set::ContractSet};
+use protocol::{
+    api::Base64,
+    hosting::{contract_set::ContractSet, touched::Touched},
+};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of one case.
@@ -18,6 +21,9 @@ pub struct Held {
     /// Each connection's name, and whether the node waited to be told, before it was disconnected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<Vec<Connection>>,
+    /// The node imports nothing, and is to be connected again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_up: bool,
     /// The party's contracts that the new host held before the import: the sum that `ContractSet` keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Base64>,
@@ -39,6 +45,11 @@ pub struct Connection {
 }
 
 impl Held {
+    /// How the node is touched still.
+    pub fn touched(&self) -> Touched {
+        Touched { pruning: self.pruning.is_some(), connections: self.connections.is_some(), gives_up: self.gives_up }
+    }
+
     /// The contracts that were there before the import.
     pub fn contracts_before(&self) -> Option<ContractSet> {
         self.before.as_ref().and_then(|bytes| ContractSet::from_bytes(&bytes.0))

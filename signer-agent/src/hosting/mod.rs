@@ -10,8 +10,10 @@ pub mod error;
 pub mod follow;
 pub mod held;
 mod node;
-mod source;
+mod rest;
+pub mod source;
 mod target;
+mod turn;
 pub mod view;
 
 use std::{
@@ -20,18 +22,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use canton_client::{ledger::Ledger, participant::Participant};
+use canton_client::{ledger::Ledger, participant::Participant, pruning::Schedule};
+use canton_topology::id::PartyId;
 use custody::keys::parcel_key::ParcelKey;
-use protocol::{
-    hosting::{
-        HostingStep,
-        checklist::{Actor, Alarm, Item, Progress},
-    },
-    intent::CaseId,
-    statement::Claim,
-};
+use protocol::{hosting::HostingStep, intent::CaseId, statement::Claim};
 
-use self::{error::StepError, held::Held, view::View};
+use self::{error::StepError, held::Held, turn::due, view::View};
 use crate::{coordinator_link::Link, folder::Folder};
 
 /// What a human at the agent says to a run of the owner's part.
@@ -56,8 +52,21 @@ pub struct Doing {
     pub bytes: u64,
     /// Contracts so far.
     pub contracts: u64,
-    /// What went wrong last, and in which step.
-    pub failed: Option<(HostingStep, String, String)>,
+    /// What went wrong last.
+    pub failed: Option<Failed>,
+}
+
+/// A step that is not done.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Its name.
+    pub step: &'static str,
+    /// The name of what is wrong.
+    pub name: String,
+    /// What is wrong.
+    pub reason: String,
+    /// Whether it passes by itself.
+    pub passes: bool,
 }
 
 /// What the steps need.
@@ -108,15 +117,19 @@ impl Runner {
         let Some(step) = due(view, confirmed) else { return Ok(None) };
         self.change(view.case, |doing| *doing = Doing { step: Some(step), ..Doing::default() });
         let done = Step { runner: self, tools: &self.tools, view, confirmed }.run(step).await;
-        self.change(view.case, |doing| {
-            doing.step = None;
-            doing.failed = match &done {
-                Ok(_) => None,
-                Err(error) if error.passes() => None,
-                Err(error) => Some((step, error.name().to_owned(), error.to_string())),
-            };
-        });
+        self.ended(view.case, step.name(), &done);
         done.map(|claim| claim.map(|claim| (claim, confirmed.steps.contains(&step))))
+    }
+
+    /// Remembers how a step ended, for `workflow show`.
+    fn ended<T>(&self, case: CaseId, step: &'static str, done: &Result<T, StepError>) {
+        let failed = done.as_ref().err().map(|error| Failed {
+            step,
+            name: error.name().to_owned(),
+            reason: error.to_string(),
+            passes: error.passes(),
+        });
+        self.change(case, |doing| (doing.step, doing.failed) = (None, failed));
     }
 
     /// Whether the owner's node is disconnected now, and stays so: asked anew for each answer to another owner.
@@ -141,11 +154,30 @@ impl Runner {
         Ok((end < floor).then_some(Fork { floor, end }))
     }
 
+    /// The pruning schedule that was turned off for a case and is to come back. What does not read, the step itself says.
+    pub fn remembered_schedule(&self, case: &CaseId) -> Option<Schedule> {
+        self.tools.folder.held(case).ok()?.pruning?
+    }
+
+    /// Whether the node's ledger shows all these parties as its own; `false` where there is none, or no ledger is read.
+    ///
+    /// # Errors
+    /// See [`StepError`]; that it does not show one of them yet.
+    pub async fn shows_on_ledger(&self, parties: &[PartyId]) -> Result<bool, StepError> {
+        let Some(ledger) = &self.tools.ledger else { return Ok(false) };
+        for party in parties {
+            if !ledger.is_hosted_locally(party).await? {
+                return Err(StepError::NotYet(format!("the node's ledger does not show {party} yet")));
+            }
+        }
+        Ok(!parties.is_empty())
+    }
+
     /// What this owner does when it proposes to host a party: looks whether the party was ever used.
     ///
     /// # Errors
     /// See [`StepError`].
-    pub async fn look(&self, party: &canton_topology::id::PartyId) -> Result<source::Looked, StepError> {
+    pub async fn look(&self, party: &PartyId) -> Result<source::Looked, StepError> {
         source::look(self.tools.ledger()?, party).await
     }
 }
@@ -176,27 +208,6 @@ impl Tools {
     }
 }
 
-/// The first step that is this owner's turn, and that either takes no human or was confirmed by one.
-fn due(view: &View, confirmed: &Confirmed) -> Option<HostingStep> {
-    let is_ours = |item: &&Item| matches!(&item.by, Actor::Owner(owner, _) if *owner == view.me);
-    let mut ours = view.items.iter().filter(is_ours);
-    let item = ours.find(|item| match &item.progress {
-        Progress::Due => match item.step {
-            // Signatures are given by `approve`, which shows what is signed.
-            HostingStep::Consent | HostingStep::Sign => false,
-            // A command of the owner's own, or the words of a human.
-            HostingStep::Backup => view.has_backup_command || confirmed.backup.is_some(),
-            // Nothing to be done where nothing was handed in; topology tells when it is done.
-            HostingStep::Vet => !confirmed.archives.is_empty(),
-            step => !step.takes_a_human() || confirmed.steps.contains(&step),
-        },
-        // A human who knows better may connect the node all the same.
-        Progress::Stopped(Alarm::SignaturesAlive) => confirmed.steps.contains(&item.step),
-        Progress::Done(_) | Progress::Waiting(_) | Progress::Stopped(Alarm::OtherContracts { .. }) => false,
-    });
-    item.map(|item| item.step)
-}
-
 /// One step of one case.
 struct Step<'a> {
     runner: &'a Runner,
@@ -224,6 +235,7 @@ impl Step<'_> {
             HostingStep::Clear => self.clear().await.map(|()| None),
             HostingStep::VerifySource => self.verify().await.map(Some),
             HostingStep::VerifyTarget => self.verify_target().await.map(Some),
+            HostingStep::Verify => self.witness().await.map(Some),
             HostingStep::PutBackSource => self.restore_pruning().await.map(|()| Some(Claim::PutBack)),
             HostingStep::PutBackTarget => self.reconnect().await.map(|()| Some(Claim::PutBack)),
             HostingStep::Consent | HostingStep::Sign => Ok(None),
@@ -236,6 +248,17 @@ impl Step<'_> {
 
     fn hold(&self, held: &Held) -> Result<(), StepError> {
         Ok(self.tools.folder.set_held(&self.view.case, held)?)
+    }
+
+    /// Two cases that touch the node in the same way would each remember what the other one made of it.
+    fn must_touch_alone(&self, touches: impl Fn(&Held) -> bool) -> Result<(), StepError> {
+        let others = self.tools.folder.held_elsewhere(&self.view.case)?;
+        match others.into_iter().find(|(_, held)| touches(held)) {
+            Some((other, _)) => Err(StepError::NotYet(format!(
+                "case {other} has changed the same on this node and brings it back when it is through; go on then"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// A file of this case, in the agent's own folder.

@@ -11,42 +11,55 @@ use canton_topology::id::PartyId;
 use protocol::statement::{Claim, Snapshot};
 
 use super::{Step, contracts, error::StepError};
-use crate::parcel::{courier::Courier, seal};
+use crate::{
+    actor::ToVerify,
+    parcel::{courier::Courier, seal},
+};
 
 /// How long a node looks for the activation that topology shows already.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(120);
+
+/// What a ledger says that has forgotten what is asked for.
+const PRUNED: &str = "PARTICIPANT_PRUNED_DATA_ACCESSED";
 
 /// Whether a party was ever used, as far as a node's ledger tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Looked {
     /// It has no contract and took part in nothing, up to that offset.
     Unused(u64),
-    /// It was used, or nobody can tell; why.
+    /// It was used; how.
     Used(String),
+    /// It has no contract now, and nobody can tell more; why.
+    Unknown(String),
 }
 
 /// Looks at a party's whole past on a node that hosts it.
 pub(super) async fn look(ledger: &Ledger, party: &PartyId) -> Result<Looked, StepError> {
-    let pruned = ledger.pruned_offset().await?;
-    if pruned > Offset::BEGIN {
-        let words = format!("the ledger is pruned up to {}, so nobody can tell whether the party was used", pruned.0);
-        return Ok(Looked::Used(words));
-    }
     let end = ledger.ledger_end().await?;
     if ledger.active_contracts(party, end).await?.next().await?.is_some() {
         return Ok(Looked::Used("the party has contracts".to_owned()));
     }
-    if let Some(at) = ledger.first_update_of(party, Offset::BEGIN, end).await? {
-        return Ok(Looked::Used(format!("the party took part in a transaction at offset {}", at.0)));
+    let pruned = ledger.pruned_offset().await?;
+    if pruned > Offset::BEGIN {
+        let words = format!("the ledger is pruned up to {}, so nobody can tell whether the party was used", pruned.0);
+        return Ok(Looked::Unknown(words));
     }
-    Ok(Looked::Unused(u64::try_from(end.0).unwrap_or(0)))
+    match ledger.first_update_of(party, Offset::BEGIN, end).await {
+        Ok(Some(at)) => Ok(Looked::Used(format!("the party took part in a transaction at offset {}", at.0))),
+        Ok(None) => Ok(Looked::Unused(u64::try_from(end.0).unwrap_or(0))),
+        // It was pruned since it was asked.
+        Err(NodeError::Rejected { reason, message }) if reason == PRUNED => Ok(Looked::Unknown(format!(
+            "the ledger has just been pruned, so nobody can tell whether the party was used: {message}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Step<'_> {
     pub(super) async fn look(&self) -> Result<Claim, StepError> {
         match look(self.tools.ledger()?, &self.view.change.party).await? {
             Looked::Unused(ledger_end) => Ok(Claim::Unused { ledger_end }),
-            Looked::Used(why) => Err(StepError::Used(why)),
+            Looked::Used(why) | Looked::Unknown(why) => Err(StepError::Used(why)),
         }
     }
 
@@ -62,6 +75,7 @@ impl Step<'_> {
         self.must_still_be_open()?;
         let mut held = self.held()?;
         if held.pruning.is_none() {
+            self.must_touch_alone(|other| other.pruning.is_some())?;
             held.pruning = Some(self.tools.node.schedule().await?);
             self.hold(&held)?;
         }
@@ -186,8 +200,10 @@ impl Step<'_> {
         .await
     }
 
+    /// What is as it was is remembered no more: it comes back once.
     pub(super) async fn restore_pruning(&self) -> Result<(), StepError> {
-        let Some(remembered) = self.held()?.pruning else { return Ok(()) };
+        let mut held = self.held()?;
+        let Some(remembered) = held.pruning.take() else { return Ok(()) };
         let node = &self.tools.node;
         match &remembered {
             Some(schedule) => node.set_schedule(schedule).await?,
@@ -196,7 +212,18 @@ impl Step<'_> {
         if node.schedule().await? != remembered {
             return Err(StepError::NotSeen("the pruning schedule is not as it was".to_owned()));
         }
-        Ok(())
+        self.hold(&held)
+    }
+
+    /// Any other owner: what stands is what the intent says, on the owner's own node, and on its ledger where it hosts.
+    pub(super) async fn witness(&self) -> Result<Claim, StepError> {
+        let Some(verdict) = &self.view.verdict else { return Err(StepError::Stopping) };
+        let ToVerify { offer, hosted } = verdict.as_ref().map_err(|error| StepError::NotVerified(error.clone()))?;
+        if !self.view.is_hosted {
+            return Err(StepError::NotYet("this node does not show the new host yet".to_owned()));
+        }
+        let on_ledger = self.runner.shows_on_ledger(hosted).await?;
+        Ok(Claim::Verified { offer: *offer, on_ledger })
     }
 
     pub(super) async fn verify(&self) -> Result<Claim, StepError> {

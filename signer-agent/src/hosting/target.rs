@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use canton_client::{ledger::Offset, parties::Import};
+use canton_client::{
+    error::NodeError,
+    ledger::Offset,
+    parties::{Import, ImportError},
+};
 use canton_topology::snapshot::{self, Format};
 use protocol::{
     api::Base64,
     statement::{Backup, Claim, Snapshot},
 };
-use tracing::info;
+use tracing::{info, warn};
 
-use super::{Step, contracts, error::StepError, node, source::blocking};
+use super::{Step, contracts, error::StepError, held::Held, node, source::blocking};
 use crate::{
     actor::now,
     folder::Remembered,
@@ -35,7 +39,8 @@ impl Step<'_> {
 
     /// The order counts: first the node is kept from connecting by itself, then it is disconnected.
     pub(super) async fn disconnect(&self) -> Result<Claim, StepError> {
-        if !self.view.is_proposed {
+        // What is activated was proposed.
+        if !self.view.is_proposed && self.view.activated.is_none() {
             let words = "the synchronizer does not hold the proposal with this node's signature yet; without it the node \
                          would refuse the import";
             return Err(StepError::NotYet(words.to_owned()));
@@ -47,6 +52,7 @@ impl Step<'_> {
         }
         let mut held = self.held()?;
         if held.connections.is_none() {
+            self.must_touch_alone(|other| other.connections.is_some())?;
             held.connections = Some(node::connections(node).await?);
             self.hold(&held)?;
         }
@@ -64,7 +70,31 @@ impl Step<'_> {
         if !node::is_disconnected(node).await? {
             return Err(StepError::NotSeen("the node is still connected".to_owned()));
         }
+        self.must_be_able_to_import().await?;
         Ok(Claim::Disconnected { nonce: None })
+    }
+
+    /// A node tells only once it is disconnected whether it can import at all. One that cannot is connected again: nothing
+    /// is signed yet. Where that does not work at once, the checklist has it from then on.
+    async fn must_be_able_to_import(&self) -> Result<(), StepError> {
+        let node = &self.tools.node;
+        let version = node.status().await?.version;
+        let told = node.must_be_able_to_import(&version, &self.import_of_case()).await;
+        if let Err(ImportError::Node(NodeError::Rejected { .. }) | ImportError::Release(_)) = &told {
+            self.hold(&Held { gives_up: true, ..self.held()? })?;
+            if let Err(error) = self.reconnect().await {
+                warn!(case = %self.view.case, %error, "the node is of no use here, and is not connected again yet");
+            }
+        }
+        Ok(told?)
+    }
+
+    fn import_of_case(&self) -> Import {
+        Import {
+            party: self.view.change.party.clone(),
+            synchronizer: self.view.synchronizer.clone(),
+            workflow_prefix: format!("countersign-{}", self.view.case),
+        }
     }
 
     pub(super) async fn backup(&self) -> Result<Claim, StepError> {
@@ -103,9 +133,7 @@ impl Step<'_> {
         }
         let file = tokio::fs::File::open(&plain).await.map_err(StepError::file(&plain))?;
         let version = self.tools.node.status().await?.version;
-        let workflow_prefix = format!("countersign-{}", self.view.case);
-        let import = Import { party: party.clone(), synchronizer: synchronizer.clone(), workflow_prefix };
-        self.tools.node.import_party(&version, &import, file).await?;
+        self.tools.node.import_party(&version, &self.import_of_case(), file).await?;
         let end = ledger.ledger_end().await?;
         let after = contracts::on_node(ledger, party, synchronizer, end).await?;
         let damaged = || StepError::Precondition("what was noted before the import does not read".to_owned());
@@ -166,20 +194,23 @@ impl Step<'_> {
         }
     }
 
-    /// Connects the node where it was connected, and lets it connect by itself where it did.
+    /// Lets the node connect by itself where it did, and connects it where it was connected. What is as it was is
+    /// remembered no more: it comes back once.
     pub(super) async fn reconnect(&self) -> Result<(), StepError> {
-        let Some(connections) = self.held()?.connections else { return Ok(()) };
+        let mut held = self.held()?;
+        let Some(connections) = held.connections.take() else { return Ok(()) };
         let node = &self.tools.node;
+        for connection in &connections {
+            node.set_manual_connect(&connection.alias, connection.manual).await?;
+        }
         for connection in connections.iter().filter(|connection| connection.connected) {
             if !node.reconnect(&connection.alias).await? {
                 let words = format!("{} cannot be reached now; the node keeps trying", connection.alias);
                 return Err(StepError::NotYet(words));
             }
         }
-        for connection in &connections {
-            node.set_manual_connect(&connection.alias, connection.manual).await?;
-        }
-        Ok(())
+        held.gives_up = false;
+        self.hold(&held)
     }
 
     /// The node clears the flag by itself when it is safe, and says when to ask again.

@@ -66,9 +66,7 @@ impl Shell {
         let record = self.hand_in(&submission, true).await;
         match &record.answer {
             Told::Taken => Answer::Done { value: json!(record) },
-            Told::Unknown { reason } => {
-                Answer::NotYet { reason: format!("nobody knows whether it was taken: {reason}") }
-            }
+            Told::Unknown { reason } => Answer::not_yet(format!("nobody knows whether it was taken: {reason}")),
             Told::Refused { reason } => Answer::failed("Participant", reason),
         }
     }

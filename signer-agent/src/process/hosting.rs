@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use canton_topology::id::PartyId;
 use protocol::hosting::HostingStep;
+use tokio::sync::oneshot;
 
-use super::Shell;
+use super::{Shell, in_turn::Why};
 use crate::{
+    actor::Message,
     control::{Answer, Request, Wanted},
-    hosting::command,
+    hosting::{command, error::StepError, source::Looked},
 };
 
 /// How often what leads to a signature is tried again while a new host's answer is awaited.
@@ -41,15 +44,56 @@ impl Shell {
                 let request = Request::Propose { change: Wanted::Host(host), reason, deadline_s, accepts };
                 command::with_advice(self.decide(request).await, advice)
             }
+            Request::Propose { change: Wanted::Membership { of, change }, reason, deadline_s, accepts }
+                if !change.add_hosts.is_empty() =>
+            {
+                self.change_with_hosts(Why { of, reason, deadline_s, accepts }, change).await
+            }
             other => self.signed(other).await,
+        }
+    }
+
+    /// Whether a party must never have been used for a signature to be right, and was: looked at on the owner's own node right
+    /// before signing, as it may have been used since it was proposed.
+    async fn used_since(&self, request: &Request) -> Option<Answer> {
+        let (Request::Approve { case, .. } | Request::Hash { case, .. } | Request::Contribute { case, .. }) = request
+        else {
+            return None;
+        };
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::MustBeUnused { case: case.clone(), reply }).await;
+        for party in answer.await.unwrap_or_default() {
+            if let Some(used) = self.is_used(&party).await {
+                return Some(used);
+            }
+        }
+        None
+    }
+
+    async fn is_used(&self, party: &PartyId) -> Option<Answer> {
+        match self.follower.runner.look(party).await {
+            // That nothing was ever there is for the proposer or the source to say; here it is what would be left behind now.
+            Ok(Looked::Unused(_) | Looked::Unknown(_)) | Err(StepError::NoLedger) => None,
+            Ok(Looked::Used(why)) => {
+                let reason = format!(
+                    "{why}, since this was proposed: a new host would come without what the party has; propose it again, \
+                     and that is carried over"
+                );
+                Some(Answer::failed("Used", reason))
+            }
+            Err(error) if error.passes() => Some(Answer::not_yet(error)),
+            Err(error) => Some(Answer::failed(error.name(), &error)),
         }
     }
 
     /// What leads to a signature. Where a fresh answer of a new host is all that is missing, it is asked for, and the
     /// command is obeyed again.
     async fn signed(&self, request: Request) -> Answer {
+        if let Some(used) = self.used_since(&request).await {
+            return used;
+        }
         let mut answer = self.decide(request.clone()).await;
-        let Answer::NotYet { reason } = &answer else { return answer };
+        let Answer::NotYet { reason, .. } = &answer else { return answer };
         let (Request::Approve { case, .. } | Request::Hash { case, .. } | Request::Contribute { case, .. }) = &request
         else {
             return answer;

@@ -1,13 +1,18 @@
 //! One more host of a party: whose nodes take part, from names of the book and from topology.
 
-use canton_topology::id::ParticipantId;
+use canton_topology::{id::ParticipantId, state::State};
 use protocol::{
-    hosting::record::hosts_of,
-    intent::{HostParty, HostingPath, Seat},
+    book::Card,
+    hosts::hosts_of,
+    intent::{Host as NewHost, HostParty, HostingPath, Seat},
+    workflow::error::PlanError,
 };
 
 use super::{Names, party};
-use crate::control::{Host, Way};
+use crate::{
+    agent::Agent,
+    control::{Host, Way},
+};
 
 /// The intent.
 ///
@@ -25,7 +30,9 @@ pub(super) fn resolve(wanted: &Host, names: &Names<'_>) -> Result<HostParty, Str
         None => hosting(&hosts, None, names)
             .ok_or("no host of the party is in the book; enter one's card, or name it with --from")?,
     };
-    let path = match wanted.way.ok_or("name the way with --simple or --replicate")? {
+    let way = wanted.way.ok_or("name the way with --simple or --replicate")?;
+    must_be_of(way, wanted)?;
+    let path = match way {
         Way::Simple => HostingPath::Simple { packages: wanted.packages.clone() },
         Way::Replicate => HostingPath::Replicated {
             second: match &wanted.second {
@@ -43,6 +50,56 @@ pub(super) fn resolve(wanted: &Host, names: &Names<'_>) -> Result<HostParty, Str
         confirmation_threshold: wanted.confirmations,
         path,
     })
+}
+
+/// What belongs to the other way is not dropped in silence.
+fn must_be_of(way: Way, wanted: &Host) -> Result<(), String> {
+    let other = match way {
+        Way::Simple if wanted.second.is_some() => "--second: nothing is carried over, so nobody counts it",
+        Way::Simple if !wanted.ahead.is_empty() => "--ahead: nobody is disconnected, so everybody may sign at once",
+        Way::Replicate if !wanted.packages.is_empty() => {
+            "--package: contracts are carried over, and they say themselves which packages they need"
+        }
+        Way::Simple | Way::Replicate => return Ok(()),
+    };
+    Err(format!("{other}; leave it out"))
+}
+
+/// Who takes part where a host of a change set takes a party's contracts over: its own owner, and hosts that are known.
+pub struct Seating<'a> {
+    /// The agent, with its book.
+    pub agent: &'a Agent,
+    /// The owner's own card.
+    pub own: &'a Card,
+    /// The party.
+    pub party: &'a str,
+}
+
+impl Seating<'_> {
+    /// The hosting of one new host, on the topology of its time.
+    ///
+    /// # Errors
+    /// Names who is not in the book.
+    pub fn of(&self, host: &NewHost, state: &State) -> Result<HostParty, PlanError> {
+        let field = |field: &str, reason: String| PlanError::Field { field: field.to_owned(), reason };
+        let names = Names { agent: self.agent, own: self.own };
+        let party = party(self.party).map_err(|reason| field("party", reason))?;
+        let hosts = hosts_of(state, &party);
+        let unknown = || {
+            format!(
+                "{} takes the party's contracts over by its owner's agent; enter that owner's card",
+                host.participant
+            )
+        };
+        let target = hosting(std::slice::from_ref(&host.participant), None, &names);
+        let target = target.ok_or_else(|| field("hosts", unknown()))?;
+        let source = hosting(&hosts, None, &names);
+        let source =
+            source.ok_or_else(|| field("hosts", "no host of the party is in the book; enter one's card".to_owned()))?;
+        let second = hosting(&hosts, Some(&source.participant), &names);
+        let path = HostingPath::Replicated { second, ahead: Vec::new() };
+        Ok(HostParty { party, source, target, permission: host.permission, confirmation_threshold: None, path })
+    }
 }
 
 fn seat(flag: &str, name: &str, names: &Names<'_>) -> Result<Seat, String> {

@@ -11,11 +11,12 @@ use canton_topology::{
 use protocol::{
     api::{
         Base64, CaseDetail, CaseList, CaseSummary, Directory, DirectoryEntry, EnrollRequest, Inbox, InboxEntry,
-        PostStatement, Posted, Problem,
+        Introduced, Introductions, Nonce, PostIntroduction, PostStatement, Posted, Problem,
     },
     encoding::encode,
     identity::{IdentityCertificate, IdentityClaim},
     intent::{Change, Delegate, LeaveHost, MigrateKeys, Order, Revoke, RotateOwnerKey, Scope, Slot, Void},
+    introduction::{IntroducedKey, Introduction, NAMESPACE},
     plan::plan,
     statement::{
         Contribution, Decline, EncodedSignature, Outcome, OutcomeResult, SignStatements, Statement, Withdrawal,
@@ -113,10 +114,31 @@ pub fn statements() -> Vec<Vec<u8>> {
         all.push(Statement::sign(&approval, &world.owner("alice").identity).bytes().to_vec());
         all.push(encode(&world.owner("alice").card()));
         all.push(encode(&world.book_of("alice")));
+        all.push(encode(&introduction(world)));
+        all.push(Statement::sign(&introduction(world), &world.owner("alice").identity).bytes().to_vec());
         all.push(certificate(world).bytes().to_vec());
         all.push(encode(certificate(world).claim()));
     });
     all
+}
+
+/// Alice's, with a proof of her namespace key.
+fn introduction(world: &World) -> Introduction {
+    let alice = world.owner("alice");
+    let mut made = Introduction {
+        card: alice.card(),
+        synchronizer: world.synchronizer.logical.clone(),
+        coordinator: SignStatements::identity(&world.coordinator),
+        nonce: [7; 32],
+        at: world.now,
+        keys: Vec::new(),
+    };
+    let key = alice.namespace_key();
+    let proof = alice.sign(&key.fingerprint(), &made.possession(&key, NAMESPACE).message());
+    let proof = proof.map(|signature| signature.encode()).unwrap_or_default();
+    let (purpose, backend) = (NAMESPACE.to_owned(), "memory".to_owned());
+    made.keys.push(IntroducedKey { key, purpose, backend, proof, attestation: Some(vec![1, 2, 3]) });
+    made
 }
 
 fn outcomes(world: &World) -> [OutcomeResult; 4] {
@@ -208,10 +230,16 @@ pub fn bodies() -> Vec<Vec<u8>> {
         };
         let entries = vec![InboxEntry { sequence: 1, case: id.clone(), position: 0, statement: statement.clone() }];
         let statements = vec![statement.clone()];
+        let introduction = Statement::sign(&introduction(world), &world.owner("alice").identity);
+        let introduction = Base64(introduction.bytes().to_vec());
         let head = "ab".repeat(32);
         vec![
             json(&EnrollRequest { token, csr_pem, certificate }),
             json(&Directory { coordinator, owners }),
+            json(&Nonce { nonce: Base64(vec![7; 32]), expires_at: 1 }),
+            json(&PostIntroduction { introduction: introduction.clone() }),
+            json(&Introduced { introduction: "ab".repeat(32) }),
+            json(&Introductions { introductions: vec![introduction], next: Some("1220".to_owned()) }),
             json(&PostStatement { statement }),
             json(&Posted { sequence: 1, case: id, position: 0, head: head.clone() }),
             json(&Inbox { entries, next: 2 }),

@@ -59,7 +59,7 @@ fn namespace_key(owner: usize) -> SigningPublicKey {
 }
 
 pub fn secret_key(owner: usize) -> ParcelKey {
-    ParcelKey::from_secret(Zeroizing::new([owner as u8 + 100; 32]))
+    ParcelKey::from_secret(Zeroizing::new([owner as u8 + 100; 32])).unwrap()
 }
 
 /// An owner, as somebody of the others' books.
@@ -73,7 +73,7 @@ pub fn addressee(owner: usize) -> Addressee {
         parcel_key: Some(secret_key(owner).recipient()),
     };
     let mut book = Book::default();
-    book.add(Entry { name: card.name.clone(), card }).unwrap();
+    book.add(Entry { name: card.name.clone(), card, more_keys: Vec::new() }).unwrap();
     book.addressee(&Namespace::from(namespace_key(owner).fingerprint())).unwrap()
 }
 
@@ -142,6 +142,7 @@ impl Road {
             reason: "a party moves".to_owned(),
             change: Change::Raw(Raw { transactions: vec![vec![1, 2, 3]] }),
             accepts: Vec::new(),
+            after: None,
         };
         Statement::sign(&intent, &key(ALICE, 1))
     }

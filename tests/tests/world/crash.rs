@@ -12,7 +12,7 @@ impl World {
     /// `signer_agent::process` does, and reads its inbox on from there.
     pub fn crash_agent(&mut self, owner: usize) {
         let mut agent = self.fresh_agent(owner);
-        let Owner { card, rules, folder, backends, identity, node, .. } = self.owners.remove(owner);
+        let Owner { card, rules, folder, keyring, identity, node, .. } = self.owners.remove(owner);
         let journal = Journal::open(&folder.journal()).unwrap();
         let (outgoing, said) = folder.outgoing().unwrap();
         for statement in &said {
@@ -31,7 +31,7 @@ impl World {
         });
         let inbox = numbered.skip(seen_count as usize).collect();
         let risen =
-            Owner { agent, journal, card, inbox, outgoing, rules, folder, seen, seen_count, backends, identity, node };
+            Owner { agent, journal, card, inbox, outgoing, rules, folder, seen, seen_count, keyring, identity, node };
         self.owners.insert(owner, risen);
     }
 

@@ -13,26 +13,25 @@ use canton_topology::{
     judge::{Time, Verdict, Verifier, fold_batch},
     key::{KeyUsage, SigningPublicKey},
     mapping::Permission,
-    signature::Signature,
     state::{State, StaticParameters},
     transaction::{SignedTransaction, Transaction},
 };
 use coordinator::coordinator::{Coordinator, Effect, Refused, SubmitResult};
 use custody::{
     journal::Journal,
-    keys::{KeyBackend, KeyError, KeyInfo, Purpose},
-    ladder::{Permission as Permit, Recorded},
+    keys::{Purpose, keyring::Keyring, secret_key::SecretKey},
+    ladder::Permission as Permit,
 };
 use ed25519_dalek::SigningKey;
 use protocol::{
+    accepted::Accepted,
     api::Base64,
     book::{Book, Card, Entry},
-    danger::Accepted,
     difference::DifferenceClass,
     intent::{CaseId, Change, CreateParty, Host, Intent, Membership, Order, OwnersChange, PartyChange},
     plan::plan,
+    reader::Me,
     statement::{Offer, SignStatements, Statement, StatementHash, Withdrawal},
-    verify::Me,
 };
 use signer_agent::{
     agent::{Agent, AgentError, Custody},
@@ -40,26 +39,7 @@ use signer_agent::{
     lines::Lines,
     outgoing::{Outgoing, Settled},
 };
-
-/// Keys in memory: for tests alone.
-struct MemoryKeys(Vec<(SigningKey, SigningPublicKey)>);
-
-impl KeyBackend for MemoryKeys {
-    fn name(&self) -> &'static str {
-        "memory"
-    }
-
-    fn keys(&self) -> Vec<KeyInfo> {
-        self.0.iter().map(|(_, public)| KeyInfo { public: public.clone(), purpose: Purpose::Namespace }).collect()
-    }
-
-    fn sign(&mut self, recorded: &Recorded) -> Result<Signature, KeyError> {
-        let held = self.0.iter().find(|(_, public)| public.fingerprint_ref() == recorded.key());
-        let (secret, public) = held.ok_or_else(|| KeyError::UnknownKey(recorded.key().clone()))?;
-        let signature = ed25519_dalek::Signer::sign(secret, recorded.transaction().as_bytes());
-        Ok(Signature::new_ed25519(signature.to_bytes(), public.fingerprint()))
-    }
-}
+use tests::memory_keys;
 
 /// One owner.
 pub struct Owner {
@@ -72,7 +52,7 @@ pub struct Owner {
     folder: Folder,
     seen: Lines<Seen>,
     seen_count: u64,
-    backends: Vec<Box<dyn KeyBackend>>,
+    keyring: Keyring,
     identity: SigningKey,
     node: Node,
 }
@@ -143,22 +123,22 @@ impl World {
     fn add_owner(&mut self, seed: u64, index: u8, node: Node) {
         let (namespace, party, identity) =
             (secret(seed, 3 * index), secret(seed, 3 * index + 1), secret(seed, 3 * index + 2));
-        let keys = vec![
-            (namespace.clone(), public(&namespace, KeyUsage::Namespace)),
-            (party.clone(), public(&party, KeyUsage::Protocol)),
-        ];
+        let keyring = memory_keys::keyring(vec![
+            (Purpose::Namespace, SecretKey::Ed25519(namespace)),
+            (Purpose::Party, SecretKey::Ed25519(party)),
+        ]);
         let card = Card {
             name: format!("owner{index}"),
-            namespace_key: keys[0].1.clone(),
+            namespace_key: keyring.first(Purpose::Namespace).unwrap().clone(),
             identity: SignStatements::identity(&identity),
             host: Some(node.participant()),
-            party_key: Some(keys[1].1.clone()),
+            party_key: keyring.first(Purpose::Party).cloned(),
             parcel_key: None,
         };
         let me = Me {
             owner: card.owner(),
             identity: card.identity,
-            keys: keys.iter().map(|(_, public)| public.clone()).collect(),
+            keys: keyring.active().map(|key| key.public.clone()).collect(),
             host: Some((node.participant(), node.namespace_key.public().clone())),
             synchronizer: self.network.synchronizer().logical.clone(),
         };
@@ -166,7 +146,6 @@ impl World {
         let agent = Agent::new(me, Box::new(identity.clone()), known, Book::default(), Vec::new());
         let folder = Folder::open(&self._folder.path().join(format!("owner{index}"))).unwrap();
         let journal = Journal::open(&folder.journal()).unwrap();
-        let backends: Vec<Box<dyn KeyBackend>> = vec![Box::new(MemoryKeys(keys))];
         self.owners.push(Owner {
             agent,
             journal,
@@ -177,7 +156,7 @@ impl World {
             seen: folder.seen().unwrap().0,
             seen_count: 0,
             folder,
-            backends,
+            keyring,
             identity,
             node,
         });
@@ -188,7 +167,7 @@ impl World {
         for owner in &mut self.owners {
             let mut book = Book::default();
             for card in cards.iter().filter(|card| card.identity != owner.card.identity) {
-                book.add(Entry { name: card.name.clone(), card: card.clone() }).unwrap();
+                book.add(Entry { name: card.name.clone(), card: card.clone(), more_keys: Vec::new() }).unwrap();
             }
             owner.agent.set_book(book);
         }
@@ -228,6 +207,7 @@ impl World {
             reason: "as a test wants it".to_owned(),
             change,
             accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
+            after: None,
         };
         let statement = Statement::sign(&intent, &self.owners[owner].identity);
         self.post(statement)?;
@@ -348,10 +328,10 @@ impl World {
     /// An owner's agent signs, and dies before it has kept what it signed.
     pub fn sign(&mut self, owner: usize, case: &CaseId, permission: Permit) -> Result<Statement, AgentError> {
         let now = self.at();
-        let Owner { agent, journal, backends, node, .. } = &mut self.owners[owner];
+        let Owner { agent, journal, keyring, node, .. } = &mut self.owners[owner];
         let key: &NodeKey = &node.namespace_key;
         let mut participant = |signed: &SignedTransaction, _: &SigningPublicKey| Ok(key.sign(&signed.transaction));
-        let mut custody = Custody { journal, backends, participant: &mut participant };
+        let mut custody = Custody { journal, keyring, participant: &mut participant };
         agent.approve(case, permission, &mut custody, &|| now)
     }
 

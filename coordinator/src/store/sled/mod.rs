@@ -3,14 +3,18 @@
 //! sled's own promises are not relied on: its `flush` issues no fsync, so the writer syncs the file and the folder; its
 //! pages are checked by a short checksum only, so every row has one of ours; it opens without a damaged end of its log,
 //! so an anchor beside it knows how far it must reach; it may panic on a damaged file, so opening turns that into a
-//! named error.
+//! named error; where a change of a page is lost, a walk over neighbouring rows passes over some of them, so a case knows
+//! how many statements it has, and [`SledStore::check`] holds the walk over the cases against the statements.
 
 mod anchor;
+mod cases;
+mod commit;
+mod introductions;
 mod writer;
 
 use std::{
+    collections::HashMap,
     fs,
-    ops::RangeInclusive,
     os::unix::fs::DirBuilderExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -18,6 +22,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use canton_topology::id::Namespace;
 use protocol::{encoding, intent::CaseId};
 use tokio::sync::watch;
 
@@ -26,7 +31,7 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Appending, Batch, Enrolment, Invitation, Store, StoreError, Stored,
+    Appending, Batch, Enrolment, Introduction, Invitation, Store, StoreError, Stored,
     row::{self, Key},
 };
 
@@ -142,14 +147,10 @@ impl Store for SledStore {
     fn load(&self, case: CaseId) -> Result<Vec<Stored>, StoreError> {
         let last = self.last();
         let mut statements = Vec::new();
-        let prefix = [b"c".as_slice(), case.as_bytes()].concat();
-        for (entry, position) in self.tree.scan_prefix(prefix).zip(0..) {
-            let (key, row) = entry.map_err(|error| broken("a case", &error))?;
-            let expected = Key::Position { case, position }.bytes();
-            if key != expected {
-                return Err(StoreError::Damaged { row: row::name(&expected), reason: "it is gone".to_owned() });
-            }
-            let sequence = number(&key, row::open(&key, &row)?)?;
+        for position in 0..cases::one(&self.tree, case)?.statements {
+            let key = Key::Position { case, position }.bytes();
+            let gone = || StoreError::Damaged { row: row::name(&key), reason: "it is gone".to_owned() };
+            let sequence = number(&key, &value_bytes(&self.tree, &key)?.ok_or_else(gone)?)?;
             if sequence > last {
                 break;
             }
@@ -164,31 +165,15 @@ impl Store for SledStore {
     }
 
     fn open_cases(&self) -> Result<Vec<CaseId>, StoreError> {
-        let mut cases = Vec::new();
-        for entry in self.tree.scan_prefix(b"o") {
-            let (key, row) = entry.map_err(|error| broken("open cases", &error))?;
-            row::open(&key, &row)?;
-            let id: Option<[u8; 16]> = key.get(1..).and_then(|bytes| bytes.try_into().ok());
-            let id = id.ok_or_else(|| StoreError::Damaged { row: row::name(&key), reason: "no case id".to_owned() })?;
-            cases.push(CaseId::from_bytes(id));
-        }
-        Ok(cases)
+        let all = self.tree.scan_prefix(b"o").map(cases::listed);
+        let open = all.filter(|one| one.as_ref().map_or(true, |(_, case_row)| case_row.is_open));
+        open.map(|one| Ok(one?.0)).collect()
     }
 
     fn cases(&self, before: Option<CaseId>, limit: usize) -> Result<Vec<CaseId>, StoreError> {
-        let mut below = before.map_or_else(|| b"d".to_vec(), |case| Key::Position { case, position: 0 }.bytes());
-        let mut cases = Vec::new();
-        while cases.len() < limit {
-            let found = self.tree.get_lt(&below).map_err(|error| broken("cases", &error))?;
-            let Some((key, _)) = found.filter(|(key, _)| key.first() == Some(&b'c')) else { break };
-            let id: Option<[u8; 16]> = key.get(1..17).and_then(|bytes| bytes.try_into().ok());
-            let case = id.map(CaseId::from_bytes);
-            let case =
-                case.ok_or_else(|| StoreError::Damaged { row: row::name(&key), reason: "no case id".to_owned() })?;
-            below = Key::Position { case, position: 0 }.bytes();
-            cases.push(case);
-        }
-        Ok(cases)
+        let below = before.map_or_else(|| b"p".to_vec(), |case| Key::Case(case).bytes());
+        let all = self.tree.range(b"o".to_vec()..below).rev().map(cases::listed);
+        all.take(limit).map(|one| Ok(one?.0)).collect()
     }
 
     fn since(&self, sequence: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
@@ -216,15 +201,21 @@ impl Store for SledStore {
         value(&self.tree, &key)?.map(|value| decode(&key.bytes(), "enrolment", &value)).transpose()
     }
 
-    fn check(&self, sequences: RangeInclusive<u64>) -> Result<(), StoreError> {
-        for sequence in sequences {
+    fn check(&self, last: u64, goes_on: &dyn Fn() -> bool) -> Result<u64, StoreError> {
+        let mut found: HashMap<CaseId, u64> = HashMap::new();
+        for sequence in 1..=last {
+            if !goes_on() {
+                return Ok(sequence - 1);
+            }
             let Stored { case, position, .. } = statement(&self.tree, sequence)?;
             if self.sequence_of(case, position)? != Some(sequence) {
                 let row = row::name(&Key::Position { case, position }.bytes());
                 return Err(StoreError::Damaged { row, reason: format!("it does not point to statement {sequence}") });
             }
+            *found.entry(case).or_default() += 1;
         }
-        Ok(())
+        cases::must_list(&self.tree, found)?;
+        Ok(last)
     }
 
     fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
@@ -239,6 +230,14 @@ impl Store for SledStore {
     fn invitation(&self, token_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError> {
         let key = invitation_key(token_hash);
         value(&self.tree, &key)?.map(|value| decode(&key.bytes(), "invitation", &value)).transpose()
+    }
+
+    fn introduction(&self, owner: &Namespace) -> Result<Option<Introduction>, StoreError> {
+        introductions::one(&self.tree, owner)
+    }
+
+    fn introductions(&self, after: Option<&Namespace>, limit: usize) -> Result<Vec<Introduction>, StoreError> {
+        introductions::after(&self.tree, after, limit)
     }
 }
 

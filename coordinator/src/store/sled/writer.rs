@@ -5,10 +5,10 @@ use std::{collections::HashMap, fs::File, io, path::Path, sync::mpsc};
 use protocol::{encoding, intent::CaseId};
 use tokio::sync::{oneshot, watch};
 
-use super::{Head, anchor::Anchor, invitation_key, value_bytes};
+use super::{Head, anchor::Anchor, cases, commit::Commit, introductions, invitation_key};
 use crate::store::{
     Batch, Durable, StoreError, Write,
-    row::{self, CHUNK_BYTES_MAX, Key},
+    row::{CaseRow, Key},
 };
 
 /// Most appends in one commit.
@@ -29,15 +29,6 @@ pub struct Writer {
     anchor: Anchor,
     head: Head,
     durable: watch::Sender<u64>,
-}
-
-/// What one commit writes.
-#[derive(Default)]
-struct Commit {
-    rows: ::sled::Batch,
-    /// How many statements each case has, as far as this commit has looked.
-    lengths: HashMap<CaseId, u64>,
-    sequence: u64,
 }
 
 impl Writer {
@@ -67,7 +58,7 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Vec<Job>) -> Result<(), StoreError> {
-        let mut commit = Commit { sequence: self.head.sequence, ..Commit::default() };
+        let mut commit = Commit::after(self.head.sequence);
         let mut waiting = Vec::new();
         for Job { batch, done } in group {
             match self.prepare(&mut commit, batch) {
@@ -80,8 +71,7 @@ impl Writer {
             return Ok(());
         }
         let head = Head { sequence: commit.sequence, commits: self.head.commits + 1 };
-        commit.put(&Key::Head, &head.to_bytes());
-        if let Err(error) = self.write(commit.rows, head) {
+        if let Err(error) = self.write(commit.rows(head), head) {
             for (_, done) in waiting {
                 drop(done.send(Err(error.clone())));
             }
@@ -109,73 +99,45 @@ impl Writer {
 
     /// Puts a batch into the commit, or nothing of it.
     fn prepare(&self, commit: &mut Commit, batch: Batch) -> Result<Durable, StoreError> {
-        self.check(commit, &batch)?;
+        let cases = self.changed(commit, &batch)?;
+        commit.cases.extend(cases);
         for write in batch.0 {
             match write {
                 Write::Statement { case, position, bytes } => commit.statement(case, position, &bytes),
-                Write::Settle(case) => commit.rows.remove(Key::Open(case).bytes()),
+                // It stands in the row of its case.
+                Write::Settle(_) => {}
                 Write::Invitation(invitation) => {
                     commit.put(&invitation_key(&invitation.token_hash), &encoding::encode(&invitation));
                 }
                 Write::Enrolment(enrolment) => {
                     commit.put(&Key::Enrolment(enrolment.tls_key_hash), &encoding::encode(&enrolment));
                 }
+                Write::Introduction(introduction) => introductions::put(commit, &introduction),
             }
         }
         Ok(Durable(commit.sequence))
     }
 
-    /// Every statement must be the next one of its case.
-    fn check(&self, commit: &mut Commit, batch: &Batch) -> Result<(), StoreError> {
-        let mut lengths: HashMap<CaseId, u64> = HashMap::new();
+    /// The cases that a batch changes. Every statement must be the next one of its case.
+    fn changed(&self, commit: &Commit, batch: &Batch) -> Result<HashMap<CaseId, CaseRow>, StoreError> {
+        let mut cases: HashMap<CaseId, CaseRow> = HashMap::new();
         for write in &batch.0 {
-            let Write::Statement { case, position, .. } = write else { continue };
-            let known = lengths.get(case).or_else(|| commit.lengths.get(case)).copied();
-            let expected = match known {
-                Some(length) => length,
-                None => self.length(*case)?,
-            };
-            if *position != expected {
-                return Err(StoreError::NotNext { case: *case, expected, found: *position });
+            let (Write::Statement { case, .. } | Write::Settle(case)) = write else { continue };
+            let known = cases.get(case).or_else(|| commit.cases.get(case)).copied();
+            let mut case_row = known.map_or_else(|| cases::one(&self.tree, *case), Ok)?;
+            if let Write::Statement { position, .. } = write {
+                if *position != case_row.statements {
+                    let expected = case_row.statements;
+                    return Err(StoreError::NotNext { case: *case, expected, found: *position });
+                }
+                case_row.statements += 1;
             }
-            lengths.insert(*case, expected + 1);
+            case_row.is_open = matches!(write, Write::Statement { .. });
+            // A case that nobody has made a statement about is none.
+            if case_row.statements > 0 {
+                cases.insert(*case, case_row);
+            }
         }
-        commit.lengths.extend(lengths);
-        Ok(())
-    }
-
-    /// How many statements of a case are stored.
-    fn length(&self, case: CaseId) -> Result<u64, StoreError> {
-        let beyond = Key::Position { case, position: u64::MAX }.bytes();
-        let last = self.tree.get_lt(beyond).map_err(|error| StoreError::stopped(error.to_string()))?;
-        let first = Key::Position { case, position: 0 }.bytes();
-        let Some((key, _)) = last.filter(|(key, _)| key.len() == first.len() && key[..17] == first[..17]) else {
-            return Ok(0);
-        };
-        value_bytes(&self.tree, &key)?;
-        let (_, position) = key.split_at(17);
-        Ok(u64::from_be_bytes(position.try_into().expect("8 bytes follow the case id")) + 1)
-    }
-}
-
-impl Commit {
-    fn put(&mut self, key: &Key, value: &[u8]) {
-        let key = key.bytes();
-        self.rows.insert(key.as_slice(), row::seal(&key, value));
-    }
-
-    fn statement(&mut self, case: CaseId, position: u64, bytes: &[u8]) {
-        self.sequence += 1;
-        let sequence = self.sequence;
-        let length = u32::try_from(bytes.len()).expect("a statement is at most 1 MiB");
-        let mut value = [case.as_bytes().as_slice(), &position.to_be_bytes(), &length.to_be_bytes()].concat();
-        let (first, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES_MAX));
-        value.extend_from_slice(first);
-        self.put(&Key::Statement { sequence, chunk: 0 }, &value);
-        for (chunk, piece) in (1u16..).zip(rest.chunks(CHUNK_BYTES_MAX)) {
-            self.put(&Key::Statement { sequence, chunk }, piece);
-        }
-        self.put(&Key::Position { case, position }, &sequence.to_be_bytes());
-        self.put(&Key::Open(case), &[]);
+        Ok(cases)
     }
 }

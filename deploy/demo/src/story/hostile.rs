@@ -7,7 +7,8 @@ use canton_topology::{
 };
 use protocol::{
     intent::Intent,
-    plan::{Plan, PlanError, plan},
+    plan::{Plan, plan},
+    workflow::error::PlanError,
 };
 
 /// Plans the intent, and raises a host's permission beside it: well formed, and not what anybody wanted.

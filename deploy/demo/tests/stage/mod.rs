@@ -3,12 +3,17 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use canton_client::{
+    access::Access,
+    participant::{Options as ClientOptions, Participant as ClientParticipant},
+};
 use canton_sandbox::{
     contract::{ContractId, NewContract},
     network::{Network, Options, Participant},
@@ -19,7 +24,7 @@ use tokio::runtime::Runtime;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const PASSPHRASE: &str = "correct horse battery staple";
+pub const PASSPHRASE: &str = "correct horse battery staple";
 
 /// A package that every contract of the tests is made of.
 pub const PACKAGE: &str = "7adec01e2b1ce4dbcb2d8a1f6e3d2c0aa9f3e4d5c6b7a8091827364554637281";
@@ -28,11 +33,24 @@ pub struct Stage {
     pub network: Network,
     pub runtime: Runtime,
     pub owners: Vec<&'static str>,
+    /// How long anything may take.
+    pub patience: Duration,
     folder: tempfile::TempDir,
     coordinator: Option<Child>,
     agents: Vec<(&'static str, Child)>,
+    /// How much agents log from their next start on.
+    pub log_level: &'static str,
+    /// What the rules of owners permit from the next start of their agents on.
+    pub rules: &'static [&'static str],
+    /// What the processes of agents find in their environment.
+    environment: Vec<(OsString, OsString)>,
     /// Which coordinator is the present one.
     term: usize,
+}
+
+/// More words of `init` for one owner.
+pub fn for_owner<'a>(name: &'a str, words: &'a [&'a str]) -> impl Fn(&str) -> Vec<String> + 'a {
+    move |owner| if owner == name { words.iter().map(|&word| word.to_owned()).collect() } else { Vec::new() }
 }
 
 /// How a command ended: its exit code and its answer.
@@ -44,16 +62,42 @@ pub struct Answer {
 impl Stage {
     /// Owners with agents, nodes, cards in each other's books, and a coordinator.
     pub fn new(owners: &[&'static str], options: Options) -> Self {
+        Self::with(owners, options, &|_| Vec::new())
+    }
+
+    /// The same, with more words of `init` for some owners, such as where their keys live.
+    pub fn with(owners: &[&'static str], options: Options, more: &dyn Fn(&str) -> Vec<String>) -> Self {
+        Self::with_environment(owners, options, Vec::new(), more)
+    }
+
+    /// The same, where the processes of agents find something in their environment.
+    pub fn with_environment(
+        owners: &[&'static str],
+        options: Options,
+        environment: Vec<(OsString, OsString)>,
+        more: &dyn Fn(&str) -> Vec<String>,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut participants: Vec<String> = owners.iter().map(|owner| format!("{owner}-node")).collect();
         participants.push("coordinator-node".to_owned());
         let network = runtime.block_on(Network::start(&Options { participants, ..options })).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let mut stage =
-            Self { network, runtime, owners: owners.to_vec(), folder, coordinator: None, agents: Vec::new(), term: 0 };
+        let mut stage = Self {
+            network,
+            runtime,
+            owners: owners.to_vec(),
+            patience: PATIENCE,
+            folder,
+            coordinator: None,
+            agents: Vec::new(),
+            log_level: "info",
+            rules: &["threshold-raise"],
+            environment,
+            term: 0,
+        };
         stage.configure_coordinator(&[]);
         stage.start_coordinator();
-        stage.introduce();
+        stage.introduce(more);
         for owner in stage.owners.clone() {
             stage.start_agent(owner);
         }
@@ -70,6 +114,11 @@ impl Stage {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Where an owner's agent takes commands.
+    pub fn socket(&self, owner: &str) -> PathBuf {
+        self.path(owner).join("control.sock")
     }
 
     fn config(&self) -> PathBuf {
@@ -127,14 +176,16 @@ impl Stage {
     }
 
     /// Keys and cards for everybody.
-    fn introduce(&self) {
+    fn introduce(&self, more: &dyn Fn(&str) -> Vec<String>) {
         let synchronizer = self.network.synchronizer().logical.to_string();
         let mut cards = Vec::new();
         for owner in &self.owners {
             let node = self.node(owner);
             let (admin, ledger) = (format!("http://{}", node.address), format!("http://{}", node.ledger_address));
             let words = ["init", "--name", owner, "--synchronizer", &synchronizer, "--participant", &admin];
-            let words = [&words[..], &["--ledger", &ledger, "--passphrase-fd", "0"]].concat();
+            let more = more(owner);
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            let words = [&words[..], &["--ledger", &ledger, "--passphrase-fd", "0"], &more].concat();
             let made = self.must(owner, &words);
             cards.push((*owner, text(&made, "card"), text(&made, "code")));
             self.enroll(owner);
@@ -160,7 +211,10 @@ impl Stage {
         let mut child = Command::new(env!("CARGO_BIN_EXE_demo"))
             .args(["signer-agent", "--data"])
             .arg(self.path(owner))
-            .args(["run", "--submit-after", "1", "--yes-to", "threshold-raise", "--passphrase-fd", "0"])
+            .args(["run", "--submit-after", "1", "--passphrase-fd", "0"])
+            .args(self.rules.iter().flat_map(|rule| ["--yes-to", rule]))
+            .args(["--log", self.log_level])
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log(&self.path(&format!("{owner}.log"))))
@@ -168,6 +222,12 @@ impl Stage {
             .unwrap();
         writeln!(child.stdin.take().unwrap(), "{PASSPHRASE}").unwrap();
         self.agents.push((owner, child));
+    }
+
+    /// The process of an owner's agent.
+    pub fn agent(&mut self, owner: &str) -> &mut Child {
+        let place = self.agents.iter().position(|(name, _)| *name == owner).unwrap();
+        &mut self.agents[place].1
     }
 
     /// `kill -9`.
@@ -184,6 +244,7 @@ impl Stage {
             .args(["signer-agent", "--json", "--data"])
             .arg(self.path(owner))
             .args(words)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -213,9 +274,32 @@ impl Stage {
         answer.value
     }
 
+    /// One command, again until it is refused for good; its answer.
+    pub fn until_refused(&self, owner: &str, words: &[&str]) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask(owner, words);
+            if answer.code == 1 {
+                return answer.value;
+            }
+            assert!(Instant::now() < until, "{owner} {words:?}: {}", answer.value);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Whether an owner's node is connected, and connects by itself.
+    pub fn is_connected(&self, owner: &str) -> bool {
+        let address = format!("http://{}", self.node(owner).address);
+        let options = ClientOptions { address, timeout: Duration::from_secs(10), access: Access::default() };
+        self.runtime.block_on(async {
+            let node = ClientParticipant::new(&options).unwrap();
+            node.connected().await.unwrap().len() == 1 && !node.registered().await.unwrap()[0].manual_connect
+        })
+    }
+
     /// Asks until the answer is as wanted.
     pub fn until(&self, owner: &str, words: &[&str], is_there: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         let mut last = Value::Null;
         while Instant::now() < until {
             let answer = self.ask(owner, words);
@@ -228,11 +312,29 @@ impl Stage {
         panic!("{owner} {words:?}: not there; the last answer was {last}")
     }
 
+    /// Asks until the command ends with this code; its answer.
+    pub fn until_code(&self, owner: &str, words: &[&str], code: i32) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask(owner, words);
+            if answer.code == code {
+                return answer.value;
+            }
+            assert!(Instant::now() < until, "{owner} {words:?}: {} {}", answer.code, answer.value);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// A proposal, again until it is taken: what an agent has seen the coordinator may see a moment later.
+    pub fn propose(&self, owner: &str, words: &[&str]) -> Value {
+        self.until(owner, &[&["propose"], words].concat(), |made| made["case"].is_string())
+    }
+
     /// Looks at the offer of a case and approves it, as soon as the agent does.
     pub fn approve(&self, owner: &str, case: &str) {
         let shown = self.until(owner, &["show", case], |value| value["offer"].is_string());
         let offer = text(&shown, "offer");
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         let mut last = Value::Null;
         while Instant::now() < until {
             let answer = self.ask(owner, &["approve", case, "--offer", &offer]);
@@ -272,7 +374,7 @@ impl Stage {
 
     /// The owner's part with these words, again and again until a step is done.
     fn must_come(&self, owner: &str, case: &str, step: &str, words: &[&str]) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         loop {
             let answer = self.ask(owner, &[&["workflow", "run", case], words].concat());
             assert_ne!(answer.code, 1, "{owner} {step}: {}", answer.value);
@@ -289,9 +391,9 @@ impl Stage {
     /// A 2-of-3 party of the first three owners, hosted by them.
     pub fn party(&self) -> PartyId {
         let [a, b, c] = [self.owners[0], self.owners[1], self.owners[2]];
-        let words = ["propose", "create-party", "treasury", "--owner", "me", "--owner", b, "--owner", c];
+        let words = ["create-party", "treasury", "--owner", "me", "--owner", b, "--owner", c];
         let words = [&words[..], &["--threshold", "2", "--host", "me", "--host", b, "--host", c]].concat();
-        let made = self.must(a, &[&words[..], &["--confirmations", "2"]].concat());
+        let made = self.propose(a, &[&words[..], &["--confirmations", "2"]].concat());
         let case = text(&made, "case");
         for owner in [a, b, c] {
             self.approve(owner, &case);
@@ -319,6 +421,15 @@ impl Stage {
         let path = self.path("package.dar");
         std::fs::write(&path, PACKAGE).unwrap();
         path.display().to_string()
+    }
+
+    /// Most memory that an owner's agent, or the coordinator, ever had, in KiB.
+    pub fn peak_kib(&self, who: &str) -> u64 {
+        let agents = self.agents.iter().find(|(name, _)| *name == who).map(|(_, child)| child);
+        let process = agents.or(self.coordinator.as_ref()).unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub fn log_of(&self, who: &str) -> String {

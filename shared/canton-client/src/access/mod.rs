@@ -143,7 +143,7 @@ fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, AccessError> {
 }
 
 /// Whether a host, as it stands in an address, is this machine.
-fn is_loopback_host(host: &str) -> bool {
+pub fn is_loopback_host(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

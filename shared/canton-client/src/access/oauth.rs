@@ -15,6 +15,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use zeroize::Zeroizing;
 
 use super::{AccessError, is_loopback_host, tokens::bearer};
+use crate::answer::{NotRead, bounded, causes};
 
 /// How long before its end a token is renewed; a third of its life where that is less.
 const RENEW_BEFORE: Duration = Duration::from_secs(30);
@@ -174,15 +175,12 @@ impl Source {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(self.form());
-        let mut answer = request.send().await.map_err(unreachable)?;
+        let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.bad("it is too long"));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = bounded(answer, ANSWER_BYTES_MAX).await.map_err(|error| match error {
+            NotRead::Broken(error) => unreachable(error),
+            NotRead::TooLong { .. } => self.bad("it is too long"),
+        })?;
         if !status.is_success() {
             let code = serde_json::from_slice::<Refusal>(&body).ok().map(|refusal| refusal.error);
             // RFC 6749 5.2 names a few; anything longer is no code, and may repeat what it was sent.
@@ -224,15 +222,4 @@ impl Source {
 /// As RFC 6749 2.3.1 wants both halves of the account.
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// An error with what lies behind it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -2,6 +2,7 @@
 //! on the node.
 
 mod certificate;
+mod greeting;
 mod rights;
 mod services;
 mod socket;
@@ -15,7 +16,7 @@ use canton_topology::id::SynchronizerId;
 use serde::Serialize;
 
 pub use self::{rights::least_rights, services::Use};
-use crate::{connection::Connection, participant::Options};
+use crate::{connection::Connection, error::NodeError, participant::Options};
 
 /// Which of a participant's two addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,6 +81,14 @@ impl Line {
     pub fn wrong(tried: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         let (tried, found, advice) = (tried.into(), found.into(), Some(advice.into()));
         Self { tried, found, verdict: Verdict::Wrong, advice }
+    }
+
+    /// It cannot be known, for a node's refusal: with its cause, and what mends it.
+    pub fn unknown_of(tried: impl Into<String>, error: &NodeError) -> Self {
+        match error.explanation() {
+            Some(line) => Self::unknown(tried, format!("{error}: {}", line.cause), line.fix),
+            None => Self::unknown(tried, error.to_string(), "try again; then see the node's log"),
+        }
     }
 
     /// It cannot be known yet; what to do.

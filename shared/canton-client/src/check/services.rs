@@ -7,6 +7,7 @@ use crate::{
     access::Tokens,
     connection::Connection,
     error::NodeError,
+    explain,
     status::{NodeVersion, api_name},
     wire,
 };
@@ -167,7 +168,10 @@ fn line(service: &Service, answer: Answer, said: &str, is_believed: bool, tokens
             "PERMISSION_DENIED: the token is good, and its user is unknown to the participant or lacks the right",
             "let the participant's operator make the user or grant the right (see the end of this report)",
         ),
-        Answer::Silent => Line::unknown(tried, format!("no answer: {said}"), "try again; then see the node's log"),
+        Answer::Silent => {
+            let fix = explain::of_text(said).map_or("try again; then see the node's log", |line| line.fix);
+            Line::unknown(tried, format!("no answer: {said}"), fix)
+        }
     }
 }
 

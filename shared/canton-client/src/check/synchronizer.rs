@@ -59,7 +59,7 @@ async fn connected(participant: &Participant, subject: &Subject<'_>, tried: &str
 }
 
 fn unreadable(tried: &str, error: &NodeError) -> Line {
-    Line::unknown(tried, error.to_string(), "mend what is told above, then try again")
+    Line::unknown_of(tried, error)
 }
 
 /// What was sequenced in the future tells a clock that is behind.

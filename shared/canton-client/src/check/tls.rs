@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     Line, certificate,
-    socket::{First, greet},
+    greeting::{First, greet},
 };
 use crate::access::Access;
 

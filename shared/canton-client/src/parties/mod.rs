@@ -31,6 +31,12 @@ const CHUNK_BYTES: usize = 2 << 20;
 /// Largest chunk that is read.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
 
+/// The head of a gzip file, and nothing behind it.
+const BROKEN_OFF: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+/// What a node says that takes no contracts over.
+const NO_IMPORT: &str = "IMPORT_ACS_ERROR";
+
 /// Which contracts to export. The node looks for the activation of the target after an offset of its own.
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -129,6 +135,19 @@ impl Participant {
         match version.release().ok_or_else(|| ImportError::Release(version.clone()))? {
             Release::V3_4 => import_v3_4::import(door, import, contracts).await,
             Release::V3_5 => import_v3_5::import(door, import, contracts).await,
+        }
+    }
+
+    /// Whether the participant would import at all, asked before there is anything to import. It is handed a file that
+    /// breaks off in its first bytes, which no node takes: one that keeps its contracts in memory says so before it reads.
+    /// Whatever else a node says of such a file tells nothing.
+    ///
+    /// # Errors
+    /// `IMPORT_ACS_ERROR` where it would not, and whatever passes: then nobody knows.
+    pub async fn must_be_able_to_import(&self, version: &NodeVersion, import: &Import) -> Result<(), ImportError> {
+        match self.import_party(version, import, BROKEN_OFF).await {
+            Err(ImportError::Node(NodeError::Rejected { reason, .. })) if reason != NO_IMPORT => Ok(()),
+            told => told,
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ledger;
+mod lines;
 mod recorded;
 mod server;
 
@@ -201,9 +202,9 @@ async fn an_export_asks_what_was_asked_and_gives_the_same_file() {
     replay.answer(&whole.rpc, Answer(Ok(messages.collect())));
     let participant = participant(&replay).await;
 
-    let refused = participant.export_party(&export(125, 2)).await.err().unwrap();
-    let NodeError::Rejected { reason, .. } = refused else { panic!("{refused:?}") };
-    assert_eq!(reason, "EFFECTIVE_PARTY_TO_PARTICIPANT_MAPPING_NOT_FOUND");
+    let too_early = participant.export_party(&export(125, 2)).await.err().unwrap();
+    assert!(matches!(too_early, NodeError::Retry(_)), "{too_early:?}");
+    assert_eq!(too_early.name(), "EFFECTIVE_PARTY_TO_PARTICIPANT_MAPPING_NOT_FOUND");
 
     let mut coming = participant.export_party(&export(125, 10)).await.unwrap();
     let mut file = Vec::new();

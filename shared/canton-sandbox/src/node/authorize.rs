@@ -77,8 +77,7 @@ fn build(
     };
     let is_free = serial == 0 || serial == expected.get();
     if same.is_some() && (repeated == Repeated::Refused || !is_free) {
-        let cause = "A matching topology mapping authorized with the same keys already exists in this state";
-        return Err(Refused::new(Code::AlreadyExists, "TOPOLOGY_MAPPING_ALREADY_EXISTS", cause).into());
+        return Err(Refused::already_exists().into());
     }
     if is_free {
         return Ok(Transaction::build(operation, expected, &mapping));

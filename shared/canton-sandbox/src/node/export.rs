@@ -1,15 +1,16 @@
 //! Exporting a party's contracts as they stood when the target became its host.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use canton_proto::canton::admin::participant::v30::{ExportPartyAcsRequest, ExportPartyAcsResponse};
 use canton_topology::id::{IdError, ParticipantId, PartyId};
 use tonic::{Code, Status};
 
-use super::{Api, senseless, topology_read::CHUNK_BYTES};
+use super::{Answers, Api, senseless, topology_read::CHUNK_BYTES};
 use crate::{
     acs,
     clock::{duration, words},
+    contract::Contract,
     hosting,
     ledger::{Activation, Pruned},
     refused::{Refused, short, short_uid},
@@ -20,7 +21,10 @@ const WAIT: Duration = Duration::from_secs(120);
 
 impl Api {
     /// The file, in pieces.
-    pub(super) async fn export(&self, request: ExportPartyAcsRequest) -> Result<Vec<ExportPartyAcsResponse>, Status> {
+    pub(super) async fn export(
+        &self,
+        request: ExportPartyAcsRequest,
+    ) -> Result<Answers<ExportPartyAcsResponse>, Status> {
         let party = self.party_and_synchronizer(&request.party_id, &request.synchronizer_id)?;
         let target: ParticipantId =
             request.target_participant_uid.parse().map_err(|error: IdError| senseless(error.to_string()))?;
@@ -36,8 +40,20 @@ impl Api {
             let id = "PARTY_ACS_EXPORT_MISSING_TARGET_ONBOARDING_MAPPING";
             return Err(Refused::new(Code::FailedPrecondition, id, cause).into());
         }
-        let file = self.file(&party, &target, activation).map_err(pruned)?;
-        Ok(file.chunks(CHUNK_BYTES).map(|chunk| ExportPartyAcsResponse { chunk: chunk.to_vec() }).collect())
+        let contracts = self.contracts(&party, &target, activation).map_err(pruned)?;
+        let synchronizer = self.0.synchronizer.id.logical.to_string();
+        // A large file takes long to compress, and the node has other things to do.
+        let written = tokio::task::spawn_blocking(move || {
+            acs::write(&synchronizer, contracts.iter().map(|(offset, contract)| (*offset, contract.as_ref())))
+        });
+        let file = written.await.map_err(|_| Status::unavailable("the node is going down"))?;
+        let pieces = file.len().div_ceil(CHUNK_BYTES);
+        let piece = move |index: usize| {
+            let from = index * CHUNK_BYTES;
+            let chunk = file[from..file.len().min(from + CHUNK_BYTES)].to_vec();
+            Ok(ExportPartyAcsResponse { chunk })
+        };
+        Ok(Box::pin(tokio_stream::iter((0..pieces).map(piece))))
     }
 
     /// When the participant became a host, at the latest after this wait.
@@ -63,17 +79,21 @@ impl Api {
     }
 
     /// The contracts of the party at the activation, but for those that the target has through another party already.
-    fn file(&self, party: &PartyId, target: &ParticipantId, activation: Activation) -> Result<Vec<u8>, Pruned> {
+    fn contracts(
+        &self,
+        party: &PartyId,
+        target: &ParticipantId,
+        activation: Activation,
+    ) -> Result<Vec<(i64, Arc<Contract>)>, Pruned> {
         let standing = self.0.standing();
         let others = hosting::parties_at(&standing.topology, target, activation.effective);
         let has_already = |other: &&PartyId| *other != party && others.contains(*other);
-        let active = standing.ledger.active_at(activation.offset)?;
-        let wanted = active.iter().filter(|(_, contract)| {
+        let mut active = standing.ledger.active_at(activation.offset)?;
+        active.retain(|(_, contract)| {
             let stakeholders = contract.stakeholders();
             stakeholders.contains(party) && !stakeholders.iter().any(has_already)
         });
-        let synchronizer = self.0.synchronizer.id.logical.to_string();
-        Ok(acs::write(&synchronizer, wanted.map(|(offset, contract)| (*offset, contract.as_ref()))))
+        Ok(active)
     }
 }
 

@@ -21,12 +21,17 @@ use crate::{
 const VETTING_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Api {
-    /// Vets packages besides those that are vetted; nothing where all of them are.
-    async fn vet(&self, packages: &[PackageId], wait: bool) -> Result<(), Status> {
+    /// Vets packages besides those that are vetted; nothing where all of them are. `named` says whether the synchronizer is.
+    async fn vet(&self, packages: &[PackageId], named: bool, wait: bool) -> Result<(), Status> {
         let node = &self.0;
         if !node.standing().connected {
             let cause = "The synchronizer for the vetting is not connected";
-            return Err(Refused::new(Code::NotFound, "PACKAGE_SERVICE_CANNOT_AUTODETECT_SYNCHRONIZER", cause).into());
+            let id = if named {
+                "PACKAGE_SERVICE_NOT_CONNECTED_TO_SYNCHRONIZER"
+            } else {
+                "PACKAGE_SERVICE_CANNOT_AUTODETECT_SYNCHRONIZER"
+            };
+            return Err(Refused::new(Code::FailedPrecondition, id, cause).into());
         }
         let Some(transaction) = self.vetting(packages)? else { return Ok(()) };
         let signature = node.identity.namespace_key.sign(&transaction);
@@ -95,14 +100,15 @@ impl PackageService for Api {
             let main = contents(&dar.bytes).first().map(|main| main.as_str().to_owned()).unwrap_or_default();
             if let Some(expected) = dar.expected_main_package_id.filter(|expected| *expected != main) {
                 let cause = format!("The main package of the uploaded DAR is {main}, not the expected {expected}");
-                return Err(Refused::new(Code::InvalidArgument, "PACKAGE_SERVICE_DAR_MAIN_PACKAGE_ID", cause).into());
+                let id = "MAIN_PACKAGE_IN_DAR_DOES_NOT_MATCH_EXPECTED";
+                return Err(Refused::new(Code::FailedPrecondition, id, cause).into());
             }
             let description = dar.description.unwrap_or_default();
             packages.extend(self.0.standing().packages.upload(&dar.bytes, description, now()));
             dar_ids.push(main);
         }
         if request.vet_all_packages {
-            self.vet(&packages, request.synchronize_vetting).await?;
+            self.vet(&packages, request.synchronizer_id.is_some(), request.synchronize_vetting).await?;
         }
         Ok(Response::new(UploadDarResponse { dar_ids }))
     }

@@ -6,7 +6,7 @@ use canton_proto::canton::admin::participant::v30::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Answers, Api, answers};
+use super::{Answers, Api};
 
 #[tonic::async_trait]
 impl PartyManagementService for Api {
@@ -14,8 +14,7 @@ impl PartyManagementService for Api {
         &self,
         request: Request<ExportPartyAcsRequest>,
     ) -> Result<Response<Answers<ExportPartyAcsResponse>>, Status> {
-        let chunks = self.export(request.into_inner()).await?;
-        Ok(Response::new(answers(chunks)))
+        self.export(request.into_inner()).await.map(Response::new)
     }
 
     async fn import_party_acs(

@@ -96,6 +96,14 @@ fn is_known(state: &State, signed: &SignedTransaction) -> bool {
     stored.any(|row| candidates.keys().all(|key| row.signatures.contains_key(key)))
 }
 
+/// Whether it is in place, signed by all these.
+fn stands(state: &State, signed: &SignedTransaction) -> bool {
+    let active = state.active(&signed.transaction.unique_key());
+    active.is_some_and(|row| {
+        row.hash() == signed.transaction.hash() && signed.signers().iter().all(|key| row.signatures.contains_key(key))
+    })
+}
+
 #[tonic::async_trait]
 impl TopologyManagerWriteService for Api {
     async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeResponse>, Status> {
@@ -115,7 +123,11 @@ impl TopologyManagerWriteService for Api {
             Some(authorize_request::Type::TransactionHash(hash)) => (authorize::stored(&state, &hash)?, None),
             None => return Err(Refused::not_set("type").into()),
         };
+        let is_begun = !signed.signatures.is_empty();
         let signed = self.signed(&state, signed, &wanted, &request.force_changes)?;
+        if !is_begun && stands(&state, &signed) {
+            return Err(Refused::already_exists().into());
+        }
         let message = to_message(&signed)?;
         if !is_known(&state, &signed) {
             self.hand_in(&store, vec![signed], wait, "authorize").await?;

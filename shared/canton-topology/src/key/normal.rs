@@ -9,10 +9,6 @@ use super::{
 };
 use crate::wire::Exception;
 
-/// What stands in front of the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
-pub(super) const ED25519_SPKI_PREFIX: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-
 /// Canton's rule: the retired usage 2 is dropped, nothing left means everything, and PROOF_OF_OWNERSHIP is added to
 /// every key but one whose only usage is NAMESPACE.
 pub(super) fn normalised_usage(written: &[i32]) -> Result<BTreeSet<KeyUsage>, KeyError> {
@@ -38,7 +34,7 @@ pub(super) fn normalised_bytes(written: &KeyAsWritten, spec: KeySpec) -> Result<
         (_, KeyFormat::Symbolic) => return Ok((KeyFormat::Symbolic, bytes.clone())),
         (KeySpec::Ed25519, KeyFormat::Raw) => {
             check_ed25519(bytes)?;
-            return Ok((KeyFormat::Spki, [ED25519_SPKI_PREFIX.as_slice(), bytes].concat()));
+            return Ok((KeyFormat::Spki, [spki::ED25519_PREFIX.as_slice(), bytes].concat()));
         }
         (KeySpec::Ed25519, KeyFormat::Spki) => {
             let Some(raw) = spki::ed25519(bytes) else {

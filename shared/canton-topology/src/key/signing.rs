@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
     KeyError, KeyFormat, KeySpec, KeyUsage, SIGNING_PUBLIC_KEY,
-    normal::{ED25519_SPKI_PREFIX, normalised_bytes, normalised_usage},
+    normal::{normalised_bytes, normalised_usage},
     spki,
 };
 use crate::{
@@ -49,7 +49,7 @@ impl SigningPublicKey {
     /// # Errors
     /// [`KeyError`] where the bytes are not a point or the usages do not go together.
     pub fn ed25519(key: &[u8; 32], usage: &[KeyUsage]) -> Result<Self, KeyError> {
-        Self::from_spki(KeySpec::Ed25519, &[ED25519_SPKI_PREFIX.as_slice(), key].concat(), usage)
+        Self::from_spki(KeySpec::Ed25519, &[spki::ED25519_PREFIX.as_slice(), key].concat(), usage)
     }
 
     /// A key from its SubjectPublicKeyInfo (DER).

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::wire::Exception;
 
+/// What stands in front of the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
+pub(super) const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -55,15 +58,14 @@ impl PublicKeyInfo {
 /// usual form to the byte, or anything that reads as a key of that algorithm.
 pub(super) fn ed25519(spki: &[u8]) -> Option<[u8; 32]> {
     let info = PublicKeyInfo::read(spki)?;
-    let usual = super::normal::ED25519_SPKI_PREFIX;
-    if spki.get(8) != Some(&usual[8]) {
+    if spki.get(8) != Some(&ED25519_PREFIX[8]) {
         return if info.algorithm == ED25519 { info.whole_bytes()?.try_into().ok() } else { None };
     }
     if spki.get(9..11) == Some(&[5, 0]) {
         // A NULL where there should be nothing: the library writes the key again without it.
         return if info.algorithm == ED25519 { info.bytes().try_into().ok() } else { None };
     }
-    spki.strip_prefix(&usual)?.try_into().ok()
+    spki.strip_prefix(&ED25519_PREFIX)?.try_into().ok()
 }
 
 /// What comes of bytes that are no sequence where an Ed25519 key is read, which is before the library guards itself.

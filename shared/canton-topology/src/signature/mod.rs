@@ -250,8 +250,8 @@ impl Signature {
         message: &[u8],
     ) -> Result<(), SignatureError> {
         self.check_form(key)?;
-        let is_valid = curve.and_then(|curve| curve.verifies(message, &self.bytes));
-        if is_valid == Some(true) { Ok(()) } else { Err(SignatureError::Invalid) }
+        let is_valid = curve.is_some_and(|curve| curve.verifies(message, &self.bytes));
+        if is_valid { Ok(()) } else { Err(SignatureError::Invalid) }
     }
 
     /// Everything but the mathematics.

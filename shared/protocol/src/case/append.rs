@@ -35,7 +35,9 @@ impl Case {
             self.may_still_speak(owner)?;
         }
         match statement.kind() {
-            Kind::Intent | Kind::Identity | Kind::Card => return Err(CaseError::SecondIntent(self.id())),
+            Kind::Intent | Kind::Identity | Kind::Card | Kind::Possession | Kind::Drill => {
+                return Err(CaseError::SecondIntent(self.id()));
+            }
             Kind::Offer => self.append_offer(&statement, directory)?,
             Kind::Approval => self.append_approval(&statement, owner)?,
             Kind::Contribution => self.append_contribution(&statement, owner)?,
@@ -258,7 +260,8 @@ fn check_claim(claim: &Claim) -> Result<(), CaseError> {
         | Claim::Imported { .. }
         | Claim::Reconnected
         | Claim::SeenHosted
-        | Claim::PutBack => Ok(()),
+        | Claim::PutBack
+        | Claim::Verified { .. } => Ok(()),
     }
 }
 

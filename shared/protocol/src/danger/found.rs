@@ -15,7 +15,8 @@ use canton_topology::{
 use super::Danger;
 use crate::{
     cascade,
-    intent::{Change, Membership},
+    intent::Change,
+    newcomers::newcomers,
     plan::Plan,
     reach::{self, Parts},
 };
@@ -41,8 +42,8 @@ pub fn dangers(transactions: &[Transaction], state: &State, live: &[SignedTransa
     all
 }
 
-/// The dangers of a plan: of its next stage, and of those that come later.
-pub fn dangers_of_plan(plan: &Plan, state: &State, live: &[SignedTransaction]) -> Vec<Danger> {
+/// The dangers of a plan: of its next stage, of those that come later, and of the change that it is for.
+pub fn dangers_of_plan(change: &Change, plan: &Plan, state: &State, live: &[SignedTransaction]) -> Vec<Danger> {
     let mut scratch = state.clone();
     let mut all = dangers(&plan.transactions, state, live);
     let mut former = &plan.transactions;
@@ -51,14 +52,14 @@ pub fn dangers_of_plan(plan: &Plan, state: &State, live: &[SignedTransaction]) -
         add(&mut all, dangers(stage, &scratch, live));
         former = stage;
     }
+    all.extend(of_change(change, state));
     all
 }
 
 /// The dangers of what is wanted, where the transactions alone do not tell them.
-pub fn dangers_of_change(change: &Change) -> Vec<Danger> {
-    let Change::Membership(Membership { party: Some(party), .. }) = change else { return Vec::new() };
-    let hosts = party.add_hosts.iter().map(|host| &host.participant);
-    hosts.map(|host| Danger::HostWithoutContracts { party: party.party.clone(), participant: host.clone() }).collect()
+fn of_change(change: &Change, state: &State) -> impl Iterator<Item = Danger> {
+    let new = newcomers(change, state).into_iter();
+    new.map(|(party, participant)| Danger::HostWithoutContracts { party, participant })
 }
 
 fn add(all: &mut Vec<Danger>, more: Vec<Danger>) {
@@ -148,11 +149,13 @@ fn of_one(transaction: &Transaction, before: Option<&Mapping>) -> Vec<Danger> {
         }
         Mapping::PartyToParticipant(m) if !removes => {
             let (party, threshold, hosts) = (m.party.clone(), m.threshold, m.confirming_hosts());
+            let comes = |host: &&HostingParticipant| host.permission != Permission::Observation && host.onboarding;
             // Where all hosts only observe, the party confirms nothing and its threshold does not count.
             let only_observes = |host: &HostingParticipant| host.permission == Permission::Observation;
             let observes = !m.participants.is_empty() && m.participants.iter().all(only_observes);
             if threshold as usize > hosts && !observes {
-                dangers.push(Danger::ConfirmationOutOfReach { party, threshold, hosts });
+                let onboarding = m.participants.iter().filter(comes).count();
+                dangers.push(Danger::ConfirmationOutOfReach { party, threshold, hosts, onboarding });
             }
             if let Some(keys) = &m.signing_keys {
                 dangers.extend(signatures_out_of_reach(&m.party, keys.threshold, keys.keys.len()));

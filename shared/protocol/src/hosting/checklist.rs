@@ -1,99 +1,53 @@
 //! The steps of a hosting in their order: who does each, whether it is done, due, or what it waits for.
 
-use canton_topology::{
-    Timestamp,
-    id::{Namespace, ParticipantId},
-};
-use serde::{Deserialize, Serialize};
+use canton_topology::Timestamp;
 
-use super::{HostingStep, record::Record};
+use super::{HostingStep, record::Record, touched::Touched};
 use crate::{
     intent::{HostingPath, Seat},
-    life::{Standing, Status},
+    life::Standing,
     merge::Missing,
+    progress::{Actor, Alarm, Item, Progress, Witness},
 };
 
-/// One step of one case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Item {
-    /// Which.
-    pub step: HostingStep,
-    /// Who does it.
-    pub by: Actor,
-    /// How far it is.
-    pub progress: Progress,
-}
-
-/// Who does a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Actor {
-    /// One owner's agent, on the owner's node.
-    Owner(Namespace, ParticipantId),
-    /// Those owners of the party who have not signed and could.
-    Owners(Vec<Namespace>),
-    /// The coordinator, through whatever participant it has.
-    Coordinator,
-}
-
-/// How far a step is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Progress {
-    /// It is done, since then.
-    Done(Timestamp),
-    /// It can be done now.
-    Due,
-    /// These come first.
-    Waiting(Vec<HostingStep>),
-    /// It must not go on: what was found contradicts what was expected.
-    Stopped(Alarm),
-}
-
-/// Why a hosting must not go on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Alarm {
-    /// The second host counted other contracts than the source exported.
-    OtherContracts {
-        /// What the source exported, in words.
-        exported: String,
-        /// What the second host counted, in words.
-        counted: String,
-    },
-    /// The case has ended, and whoever holds its signatures can still make it effective.
-    SignaturesAlive,
-}
-
-impl Item {
-    /// Whether it is this owner's turn.
-    pub fn is_due_for(&self, owner: &Namespace) -> bool {
-        let is_by = match &self.by {
-            Actor::Owner(by, _) => by == owner,
-            Actor::Owners(owners) => owners.contains(owner),
-            Actor::Coordinator => false,
-        };
-        is_by && self.progress == Progress::Due
-    }
-}
-
-/// The checklist of a case.
-pub fn checklist(record: &Record<'_>, standing: &Standing, now: Timestamp) -> Vec<Item> {
-    let list = List { record, standing, now, items: Vec::new() };
+/// The checklist of a case, with those on whose nodes it is to be verified, for a reader who has touched its own node for it
+/// so.
+pub fn checklist(
+    record: &Record<'_>,
+    standing: &Standing,
+    witnesses: &[Witness],
+    touched: Touched,
+    now: Timestamp,
+) -> Vec<Item<HostingStep>> {
+    let list = List { record, standing, witnesses, touched, now, items: Vec::new() };
     if record.activated().is_none() && !standing.status.is_open() {
         return list.ended();
     }
-    match &record.change.path {
+    let mut items = match &record.change.path {
         HostingPath::Simple { .. } => list.simple(),
         HostingPath::Replicated { second, .. } => list.replicated(second.as_ref()),
+    };
+    // Nobody touches a node for a change whose turn has not come.
+    if let Some(case) = record.comes_after().filter(|_| record.activated().is_none()) {
+        let due = items.iter_mut().filter(|item| item.progress == Progress::Due);
+        due.for_each(|item| item.progress = Progress::After(case));
     }
+    items
+}
+
+/// What the new host's owner has to answer: nothing, while its node is to be connected again.
+pub fn open_questions(record: &Record<'_>, items: &[Item<HostingStep>], now: Timestamp) -> Vec<[u8; 32]> {
+    let comes_back = items.iter().any(|item| item.step == HostingStep::PutBackTarget);
+    if comes_back { Vec::new() } else { record.open_questions(now) }
 }
 
 struct List<'a> {
     record: &'a Record<'a>,
     standing: &'a Standing,
+    witnesses: &'a [Witness],
+    touched: Touched,
     now: Timestamp,
-    items: Vec<Item>,
+    items: Vec<Item<HostingStep>>,
 }
 
 impl List<'_> {
@@ -103,7 +57,7 @@ impl List<'_> {
     }
 
     /// A step that is not done: due, where all that come first and are in the list are done.
-    fn open(&self, after: &[HostingStep]) -> Progress {
+    fn open(&self, after: &[HostingStep]) -> Progress<HostingStep> {
         let is_open = |step: &&HostingStep| {
             self.items.iter().any(|item| item.step == **step && !matches!(item.progress, Progress::Done(_)))
         };
@@ -111,7 +65,7 @@ impl List<'_> {
         if open.is_empty() { Progress::Due } else { Progress::Waiting(open) }
     }
 
-    fn simple(mut self) -> Vec<Item> {
+    fn simple(mut self) -> Vec<Item<HostingStep>> {
         use HostingStep as Step;
         let (source, target) = (&self.record.change.source, &self.record.change.target);
         self.add(Step::Look, at(source), self.record.unused(), &[]);
@@ -123,7 +77,7 @@ impl List<'_> {
         self.verify(&[Step::Submit])
     }
 
-    fn replicated(mut self, second: Option<&Seat>) -> Vec<Item> {
+    fn replicated(mut self, second: Option<&Seat>) -> Vec<Item<HostingStep>> {
         use HostingStep as Step;
         let record = self.record;
         let (source, target) = (&record.change.source, &record.change.target);
@@ -135,8 +89,11 @@ impl List<'_> {
             self.add(Step::PrepareSecond, at(second), record.prepared(second).or(activated), &[Step::Survey]);
         }
         self.add(Step::Consent, at(target), self.consented(), &[Step::Vet]);
+        if self.touched.gives_up {
+            self.add(Step::PutBackTarget, at(target), None, &[]);
+        }
         let disconnected = record.disconnected().or(record.reconnected());
-        let before = [Step::Prepare, Step::PrepareSecond, Step::Consent];
+        let before = [Step::Prepare, Step::PrepareSecond, Step::Consent, Step::PutBackTarget];
         self.add(Step::Disconnect, at(target), disconnected, &before);
         self.add(Step::Sign, self.signers(), self.signed(), &[Step::Disconnect]);
         self.add(Step::Submit, at(source), activated, &[Step::Sign]);
@@ -154,21 +111,26 @@ impl List<'_> {
         self.verify(&[Step::Clear])
     }
 
-    fn verify(mut self, after: &[HostingStep]) -> Vec<Item> {
+    fn verify(mut self, after: &[HostingStep]) -> Vec<Item<HostingStep>> {
         let (source, target) = (&self.record.change.source, &self.record.change.target);
         self.add(HostingStep::VerifySource, at(source), self.record.seen_hosted(source), after);
         self.add(HostingStep::VerifyTarget, at(target), self.record.seen_hosted(target), after);
+        let others = self.witnesses.iter().filter(|one| one.owner != source.owner && one.owner != target.owner);
+        for (witness, participant) in others.filter_map(|one| Some((one, one.participant.clone()?))) {
+            let by = Actor::Owner(witness.owner.clone(), participant);
+            self.add(HostingStep::Verify, by, witness.since, after);
+        }
         self.items
     }
 
     /// What was changed on the nodes comes back. The new host stays away for as long as it could be made a host: whoever
     /// connects it then, without the contracts, forks its ledger.
-    fn ended(mut self) -> Vec<Item> {
+    fn ended(mut self) -> Vec<Item<HostingStep>> {
         let (source, target) = (&self.record.change.source, &self.record.change.target);
-        if self.record.prepared(source).is_some() && self.record.pruning_restored().is_none() {
+        if self.record.prepared(source).is_some() || self.touched.pruning {
             self.add(HostingStep::PutBackSource, at(source), None, &[]);
         }
-        if self.record.disconnected().is_some() {
+        if self.record.disconnected().is_some() || self.touched.connections {
             self.add(HostingStep::PutBackTarget, at(target), None, &[]);
             if self.standing.live.iter().any(|live| live.satisfied)
                 && let Some(item) = self.items.last_mut()
@@ -193,21 +155,19 @@ impl List<'_> {
         is_given.then_some(self.now).or(self.record.activated())
     }
 
+    /// Whether the owners' signatures suffice; the new host's own is another step.
     fn signed(&self) -> Option<Timestamp> {
-        let is_complete = !self.standing.merged.is_empty() && self.standing.missing().all(|(_, one)| one.is_empty());
-        (is_complete && self.standing.status != Status::Waiting).then_some(self.now).or(self.record.activated())
+        let host = self.record.change.target.participant.namespace();
+        let is_signed = |missing: &Missing| missing.namespaces.iter().all(|one| one.namespace == *host);
+        let is_complete = !self.standing.merged.is_empty() && self.standing.missing().all(|(_, one)| is_signed(one));
+        is_complete.then_some(self.now).or(self.record.activated())
     }
 
     fn signers(&self) -> Actor {
         let missing = self.standing.missing().flat_map(|(_, missing)| &missing.namespaces);
         let host = self.record.change.target.participant.namespace();
-        let mut owners: Vec<Namespace> = Vec::new();
-        for owner in missing.filter(|one| one.namespace != *host).flat_map(|one| &one.owners) {
-            if !owners.contains(owner) {
-                owners.push(owner.clone());
-            }
-        }
-        Actor::Owners(owners)
+        let of_party = missing.filter(|one| one.namespace != *host);
+        Actor::Owners(of_party.flat_map(|one| one.owners.clone()).collect())
     }
 
     fn cleared(&self) -> Option<Timestamp> {

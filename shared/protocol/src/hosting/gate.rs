@@ -7,8 +7,9 @@ use super::{HostingStep, record::Record};
 use crate::{
     intent::{HostParty, HostingPath, Seat},
     merge::Merged,
+    reader::Me,
     refusal::Refusal,
-    verify::{Holder, Me, SignRequest, Wait},
+    request::{Holder, SignRequest},
 };
 
 /// A step that comes before the signature.
@@ -28,7 +29,7 @@ pub enum Stop {
     /// It is wrong.
     Refused(Refusal),
     /// Something comes first.
-    NotYet(Wait),
+    NotYet(Pending),
 }
 
 /// Which of an agent's signatures may be given now.
@@ -47,8 +48,11 @@ pub fn allowed(
     match &record.change.path {
         HostingPath::Simple { .. } => Ok(requests),
         HostingPath::Replicated { second, ahead } => {
-            let is_consent =
-                |request: &SignRequest| me.owner == record.change.target.owner && request.holder == Holder::Participant;
+            // Where the node's key is an owner's too, its signature is more than a consent.
+            let is_consent = |request: &SignRequest| {
+                let is_target = me.owner == record.change.target.owner && request.holder == Holder::Participant;
+                is_target && !record.is_of_party(&Namespace::from(request.key.clone()))
+            };
             let (consent, completing): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_consent);
             if completing.is_empty() || record.signs_ahead(&me.owner, ahead) {
                 return Ok([consent, completing].concat());
@@ -138,7 +142,7 @@ impl Gate<'_> {
 }
 
 fn pending(step: HostingStep, seat: &Seat, detail: String) -> Stop {
-    Stop::NotYet(Wait::Hosting(Pending { step, by: seat.owner.clone(), detail }))
+    Stop::NotYet(Pending { step, by: seat.owner.clone(), detail })
 }
 
 /// Whether every seat is held by whom the intent says, by the reader's own book.

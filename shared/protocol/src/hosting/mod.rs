@@ -2,20 +2,26 @@
 //!
 //! Nothing of it is stored. Everything is derived from what the seats' owners vouched for and from topology, so any step
 //! can be repeated, and another coordinator or a restarted agent comes to the same list. What a step does on a node
-//! stands in the agent, not here.
+//! stands in the agent, not here; whether the node may be touched still, the agent says.
 
 pub mod checklist;
 pub mod contract_set;
 pub mod gate;
+pub mod onboarding;
 pub mod record;
+pub mod touched;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
+use canton_topology::{id::PartyId, state::State};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accepted::Accepted,
     case::Case,
-    intent::{Change, HostParty},
+    hosts::host_of,
+    intent::{Change, HostParty, HostingPath, Intent},
+    newcomers::newcomers,
 };
 
 /// One step of hosting. The order is the one in which they are done.
@@ -58,15 +64,17 @@ pub enum HostingStep {
     VerifySource,
     /// The new host sees itself.
     VerifyTarget,
+    /// Another owner of the party, or of a host, sees the new host on the owner's own node.
+    Verify,
     /// The case has ended: the source's pruning schedule comes back.
     PutBackSource,
-    /// The case has ended: the new host connects again.
+    /// The case has ended, or the new host is of no use: it connects again.
     PutBackTarget,
 }
 
 impl HostingStep {
     /// Every step with its name.
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::Look, "look"),
         (Self::Survey, "survey"),
         (Self::Vet, "vet"),
@@ -85,6 +93,7 @@ impl HostingStep {
         (Self::Clear, "clear"),
         (Self::VerifySource, "verify-source"),
         (Self::VerifyTarget, "verify-target"),
+        (Self::Verify, "verify"),
         (Self::PutBackSource, "put-back-source"),
         (Self::PutBackTarget, "put-back-target"),
     ];
@@ -122,9 +131,15 @@ impl HostingStep {
             Self::Clear => "clear the onboarding flag",
             Self::VerifySource => "see the new host on the source",
             Self::VerifyTarget => "see the new host on itself",
+            Self::Verify => "see the new host on the owner's own node, as the intent says",
             Self::PutBackSource => "bring the pruning schedule back; the case has ended",
-            Self::PutBackTarget => "connect the new host again; the case has ended",
+            Self::PutBackTarget => "connect the new host again; it takes nothing over",
         }
+    }
+
+    /// Whether it undoes what was done to a node.
+    pub fn puts_back(self) -> bool {
+        matches!(self, Self::PutBackSource | Self::PutBackTarget)
     }
 
     /// Whether a human must confirm it at the agent each time.
@@ -143,6 +158,7 @@ impl HostingStep {
             | Self::Clear
             | Self::VerifySource
             | Self::VerifyTarget
+            | Self::Verify
             | Self::PutBackSource
             | Self::PutBackTarget => false,
         }
@@ -153,6 +169,22 @@ impl fmt::Display for HostingStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The parties that must never have been used for an intent to be right: a host that does not have one yet would come
+/// without its contracts. None where the contracts are carried over, are left behind with everybody's knowledge, or nobody
+/// comes.
+pub fn must_be_unused(intent: &Intent, state: &State) -> Vec<PartyId> {
+    let new = match &intent.change {
+        Change::HostParty(HostParty { party, target, path: HostingPath::Simple { .. }, .. }) => {
+            vec![(party.clone(), target.participant.clone())]
+        }
+        _ if intent.accepts.contains(&Accepted::HostWithoutContracts) => Vec::new(),
+        change => newcomers(change, state),
+    };
+    let comes = new.into_iter().filter(|(party, host)| host_of(state, party, host).is_none());
+    let parties: BTreeSet<PartyId> = comes.map(|(party, _)| party).collect();
+    parties.into_iter().collect()
 }
 
 /// The hosting that a case is about, where it is about one.

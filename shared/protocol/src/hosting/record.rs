@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use canton_topology::{
-    Timestamp,
-    id::{Namespace, ParticipantId, PartyId},
-    mapping::{Code, HostingParticipant, Mapping, party_key},
-    state::State,
-    transaction::{Operation, Transaction},
-};
+use canton_topology::{Timestamp, id::Namespace, mapping::HostingParticipant, state::State, transaction::Transaction};
 
 use super::contract_set::Contents;
 use crate::{
-    case::{Case, Said},
+    case::Case,
+    hosts::{host_of, vetted},
     identity::IdentityPublicKey,
-    intent::{HostParty, HostingPath, Seat},
+    intent::{CaseId, HostParty, HostingPath, Seat},
     limits,
     statement::{Attestation, Claim, Snapshot},
+    workflow::after,
 };
 
 /// Whom a reader believes to speak for whom: its own book, or a coordinator's directory.
@@ -44,7 +40,7 @@ impl<'a> Record<'a> {
     fn of_seat(&self, seat: &'a Seat) -> impl Iterator<Item = (usize, &'a Attestation)> {
         let speaks = self.speaks;
         let all = self.case.attestations().iter().enumerate();
-        all.filter(move |(_, said)| is_of(said, seat) && speaks(&said.signer, &seat.owner))
+        all.filter(move |(_, said)| said.body.participant == seat.participant && speaks(&said.signer, &seat.owner))
             .map(|(place, said)| (place, &said.body))
     }
 
@@ -63,6 +59,12 @@ impl<'a> Record<'a> {
 
     fn said(&self, seat: &'a Seat, fits: impl Fn(&Claim) -> bool) -> Option<Timestamp> {
         self.newest(seat, |claim| fits(claim).then_some(claim)).map(|(_, at, _)| at)
+    }
+
+    /// The case that comes first, where what it wants does not stand yet.
+    pub fn comes_after(&self) -> Option<CaseId> {
+        let after = self.case.intent().after.as_ref()?;
+        (!after::is_reached(self.case.intent(), self.state)).then_some(after.case)
     }
 
     /// Whether and when the source said that the party was never used.
@@ -96,10 +98,12 @@ impl<'a> Record<'a> {
         self.said(seat, |claim| matches!(claim, Claim::Prepared { .. }))
     }
 
-    /// Since when the new host is disconnected, as its owner says; `None` where it connected again.
+    /// Since when the new host is disconnected, as its owner says; `None` where it connected again. An answer alone is not
+    /// the step.
     pub fn disconnected(&self) -> Option<Timestamp> {
-        let is_either =
-            |claim: &'a Claim| matches!(claim, Claim::Disconnected { .. } | Claim::Reconnected).then_some(claim);
+        let is_either = |claim: &'a Claim| {
+            matches!(claim, Claim::Disconnected { nonce: None } | Claim::Reconnected).then_some(claim)
+        };
         let (_, at, claim) = self.newest(&self.change.target, is_either)?;
         matches!(claim, Claim::Disconnected { .. }).then_some(at)
     }
@@ -119,8 +123,12 @@ impl<'a> Record<'a> {
             })
     }
 
-    /// The nonces that the new host's owner has been asked for lately and has not answered.
+    /// The nonces that the new host's owner has been asked for lately and has not answered; none before the node is
+    /// disconnected for the case.
     pub fn open_questions(&self, now: Timestamp) -> Vec<[u8; 32]> {
+        if self.disconnected().is_none() {
+            return Vec::new();
+        }
         let oldest = now.plus_micros(-limits::FRESH_MICROS_MAX);
         let answered: BTreeSet<[u8; 32]> = self
             .of_seat(&self.change.target)
@@ -208,45 +216,15 @@ impl<'a> Record<'a> {
         early.contains(owner) && counting < definition.threshold as usize
     }
 
+    /// Whether a namespace signs for the party: as its own, or as one of its owners.
+    pub fn is_of_party(&self, namespace: &Namespace) -> bool {
+        let own = self.change.party.namespace();
+        let is_owner = |owners: &[Namespace]| owners.contains(namespace);
+        own == namespace || self.state.definition(own).is_some_and(|definition| is_owner(&definition.owners))
+    }
+
     /// The new host as topology has it.
     pub fn host(&self) -> Option<&'a HostingParticipant> {
         host_of(self.state, &self.change.party, &self.change.target.participant)
     }
-}
-
-fn is_of(said: &Said<Attestation>, seat: &Seat) -> bool {
-    said.body.owner == seat.owner && said.body.participant == seat.participant
-}
-
-/// A party's hosts as topology has them.
-fn hosting<'a>(state: &'a State, party: &PartyId) -> &'a [HostingParticipant] {
-    let row = state.active(&party_key(party)).filter(|row| row.transaction.operation() == Operation::AddReplace);
-    let Some(Mapping::PartyToParticipant(mapping)) = row.map(|row| row.transaction.mapping()) else { return &[] };
-    &mapping.participants
-}
-
-/// A party's host as topology has it.
-pub fn host_of<'a>(state: &'a State, party: &PartyId, participant: &ParticipantId) -> Option<&'a HostingParticipant> {
-    hosting(state, party).iter().find(|host| host.participant == *participant)
-}
-
-/// The participants that host a party, without those that are still onboarding.
-pub fn hosts_of(state: &State, party: &PartyId) -> Vec<ParticipantId> {
-    let whole = hosting(state, party).iter().filter(|host| !host.onboarding);
-    whole.map(|host| host.participant.clone()).collect()
-}
-
-/// The packages that a participant has vetted, valid at a time.
-pub fn vetted<'a>(state: &'a State, participant: &ParticipantId, now: Timestamp) -> BTreeSet<&'a str> {
-    let rows = state.of_kind_and(Code::VettedPackages, Operation::AddReplace);
-    let mappings = rows.filter_map(|row| {
-        let Mapping::VettedPackages(mapping) = row.transaction.mapping() else { return None };
-        Some(mapping).filter(|mapping| mapping.participant == *participant)
-    });
-    mappings
-        .flat_map(|mapping| &mapping.packages)
-        .filter(|package| package.valid_from.is_none_or(|from| from <= now))
-        .filter(|package| package.valid_until.is_none_or(|until| now < until))
-        .map(|package| package.package.as_str())
-        .collect()
 }

@@ -78,9 +78,20 @@ impl PartyChange {
             signing_threshold: None,
         }
     }
+
+    /// Whether nothing is named but the party.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::of(self.party.clone())
+    }
 }
 
 impl Membership {
+    /// Whether nothing is named.
+    pub fn is_empty(&self) -> bool {
+        let of_owners = self.owners.iter().all(|owners| owners.threshold.is_none());
+        of_owners && self.party.iter().all(PartyChange::is_empty) && self.is_thresholds_alone()
+    }
+
     /// Whether nothing but thresholds is named.
     pub fn is_thresholds_alone(&self) -> bool {
         let of_owners = self.owners.iter().all(|owners| owners.add.is_empty() && owners.remove.is_empty());

@@ -184,6 +184,8 @@ fn ended_before(case: &Case, offer: StatementHash, at: Timestamp) -> Option<Stat
         | Kind::Contribution
         | Kind::Decline
         | Kind::Card
+        | Kind::Possession
+        | Kind::Drill
         | Kind::Attestation
         | Kind::Question => None,
     });

@@ -7,7 +7,7 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{BaseRow, Body, StatementHash};
+use super::{BaseRow, Body, InCase, StatementHash};
 use crate::{intent::CaseId, registry::Kind};
 
 /// An owner's yes. A bearer instrument: the signatures inside live until Canton's serial is consumed.
@@ -65,7 +65,9 @@ pub struct Contribution {
 
 impl Body for Approval {
     const KIND: Kind = Kind::Approval;
+}
 
+impl InCase for Approval {
     fn case(&self) -> CaseId {
         self.case
     }
@@ -73,7 +75,9 @@ impl Body for Approval {
 
 impl Body for Contribution {
     const KIND: Kind = Kind::Contribution;
+}
 
+impl InCase for Contribution {
     fn case(&self) -> CaseId {
         self.case
     }

@@ -9,7 +9,7 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Body, StatementHash};
+use super::{Body, InCase, StatementHash};
 use crate::{hosting::contract_set::Contents, intent::CaseId, parcel::Sealed, registry::Kind};
 
 /// Something that an owner vouches for.
@@ -77,6 +77,14 @@ pub enum Claim {
     SeenHosted,
     /// What was changed on the node is as it was before the case.
     PutBack,
+    /// The node shows every transaction of the case as effective, with what the intent says.
+    Verified {
+        /// The offer with which the case came to its end.
+        offer: StatementHash,
+        /// Whether the node's ledger shows the party among its own, too; not where the node hosts none, or the owner's agent
+        /// reads no ledger.
+        on_ledger: bool,
+    },
 }
 
 /// How a backup was made.
@@ -134,13 +142,16 @@ impl Claim {
             Self::Reconnected => "reconnected",
             Self::SeenHosted => "seen-hosted",
             Self::PutBack => "put-back",
+            Self::Verified { .. } => "verified",
         }
     }
 }
 
 impl Body for Attestation {
     const KIND: Kind = Kind::Attestation;
+}
 
+impl InCase for Attestation {
     fn case(&self) -> CaseId {
         self.case
     }
@@ -148,7 +159,9 @@ impl Body for Attestation {
 
 impl Body for Question {
     const KIND: Kind = Kind::Question;
+}
 
+impl InCase for Question {
     fn case(&self) -> CaseId {
         self.case
     }

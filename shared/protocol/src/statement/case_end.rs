@@ -3,7 +3,7 @@
 use canton_topology::{Timestamp, hash::TransactionHash, id::Namespace};
 use serde::{Deserialize, Serialize};
 
-use super::{Body, StatementHash};
+use super::{Body, InCase, StatementHash};
 use crate::{intent::CaseId, registry::Kind};
 
 /// An owner's no, by policy or by a human.
@@ -68,7 +68,9 @@ pub enum Result {
 
 impl Body for Decline {
     const KIND: Kind = Kind::Decline;
+}
 
+impl InCase for Decline {
     fn case(&self) -> CaseId {
         self.case
     }
@@ -76,7 +78,9 @@ impl Body for Decline {
 
 impl Body for Withdrawal {
     const KIND: Kind = Kind::Withdrawal;
+}
 
+impl InCase for Withdrawal {
     fn case(&self) -> CaseId {
         self.case
     }
@@ -84,7 +88,9 @@ impl Body for Withdrawal {
 
 impl Body for Outcome {
     const KIND: Kind = Kind::Outcome;
+}
 
+impl InCase for Outcome {
     fn case(&self) -> CaseId {
         self.case
     }

@@ -97,7 +97,10 @@ impl SignStatements for ed25519_dalek::SigningKey {
 pub trait Body: Serialize + DeserializeOwned {
     /// Its kind.
     const KIND: Kind;
+}
 
+/// A body that belongs to a case. An introduction belongs to none.
+pub trait InCase: Body {
     /// The case that it belongs to.
     fn case(&self) -> CaseId;
 }
@@ -148,7 +151,8 @@ impl Statement {
     /// Signs a body.
     pub fn sign<B: Body>(body: &B, signer: &dyn SignStatements) -> Self {
         let payload = encoding::encode(body);
-        let message = B::KIND.message(&payload).expect("every body holds a case id and more, beyond 34 bytes");
+        let message =
+            B::KIND.message(&payload).expect("every body holds a case id or a key, and is longer than 34 bytes");
         let signature = signer.sign(&message).to_vec();
         let signer = signer.identity();
         let bytes = encoding::encode(&Wire { kind: B::KIND, payload: payload.clone(), signer, signature });
@@ -201,7 +205,7 @@ impl Statement {
             Kind::Outcome => self.open::<Outcome>()?.case(),
             Kind::Attestation => self.open::<Attestation>()?.case(),
             Kind::Question => self.open::<Question>()?.case(),
-            found @ (Kind::Identity | Kind::Card) => {
+            found @ (Kind::Identity | Kind::Card | Kind::Possession | Kind::Drill) => {
                 return Err(StatementError::WrongKind { expected: Kind::Intent, found });
             }
         })
@@ -240,7 +244,9 @@ fn hash_of(bytes: &[u8]) -> StatementHash {
 
 impl Body for Intent {
     const KIND: Kind = Kind::Intent;
+}
 
+impl InCase for Intent {
     fn case(&self) -> CaseId {
         self.case
     }

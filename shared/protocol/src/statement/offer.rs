@@ -9,7 +9,7 @@ use canton_topology::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Body, StatementHash};
+use super::{Body, InCase, StatementHash};
 use crate::{intent::CaseId, registry::Kind};
 
 /// A proposal as it is handed out.
@@ -38,7 +38,9 @@ pub struct BaseRow {
 
 impl Body for Offer {
     const KIND: Kind = Kind::Offer;
+}
 
+impl InCase for Offer {
     fn case(&self) -> CaseId {
         self.case
     }

@@ -6,34 +6,9 @@ use canton_topology::{
     state::State,
     transaction::{Serial, Transaction},
 };
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::Stop;
-use crate::{case::Offered, hosting::gate::Pending, plan, refusal::Refusal, statement::BaseRow};
-
-/// Why an offer that may be right cannot be signed yet.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wait {
-    /// The agent's participant lags behind the offer's base.
-    #[error("transaction {index} builds on serial {expected}, this agent's participant shows {seen}", index = .0.index, expected = .0.expected, seen = .0.seen)]
-    Base(Behind),
-    /// A step of a hosting comes first.
-    #[error("step {step} comes first, and is {by}'s: {detail}", step = .0.step, by = .0.by, detail = .0.detail)]
-    Hosting(Pending),
-}
-
-/// The agent's participant lags behind the offer's base.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Behind {
-    /// Which transaction of the offer.
-    pub index: usize,
-    /// The active serial that the offer builds on.
-    pub expected: u32,
-    /// The active serial that this agent sees; 0 for none.
-    pub seen: u32,
-}
+use super::stop::{Behind, Stop, Wait};
+use crate::{case::Offered, plan, refusal::Refusal, statement::BaseRow};
 
 pub(super) fn check(offered: &Offered, state: &State) -> Result<(), Stop> {
     let touched = plan::base_of(&offered.transactions, state);

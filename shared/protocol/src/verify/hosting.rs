@@ -2,7 +2,7 @@
 
 use canton_topology::{id::Namespace, judge::Verifier, state::State};
 
-use super::{Context, SignRequest, Stop};
+use super::stop::{Stop, Wait};
 use crate::{
     case::Case,
     hosting::{
@@ -11,7 +11,9 @@ use crate::{
     },
     identity::IdentityPublicKey,
     merge,
+    reader::Context,
     refusal::Refusal,
+    request::SignRequest,
 };
 
 /// Which of the signatures may be given now; all of them, where the case is about something else.
@@ -28,6 +30,6 @@ pub(super) fn check(
     let merged = merge::merge(case, offered, state, &mut Verifier::default());
     allowed(&record, &merged, context.me, requests, context.now).map_err(|stop| match stop {
         gate::Stop::Refused(refusal) => Stop::Refused(refusal),
-        gate::Stop::NotYet(wait) => Stop::NotYet(wait),
+        gate::Stop::NotYet(pending) => Stop::NotYet(Wait::Hosting(pending)),
     })
 }

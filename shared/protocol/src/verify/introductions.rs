@@ -7,9 +7,9 @@ use canton_topology::{
     transaction::Transaction,
 };
 
-use super::Context;
 use crate::{
     principal::{Principal, added},
+    reader::Context,
     refusal::Refusal,
 };
 

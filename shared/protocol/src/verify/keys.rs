@@ -11,8 +11,12 @@ use canton_topology::{
     transaction::Transaction,
 };
 
-use super::{Context, Holder, SignRequest};
-use crate::danger::{Accepted, Danger};
+use crate::{
+    accepted::Accepted,
+    danger::Danger,
+    reader::Context,
+    request::{Holder, SignRequest},
+};
 
 /// What comes out.
 pub(super) struct Requests {

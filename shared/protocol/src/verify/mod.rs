@@ -10,88 +10,31 @@ mod keys;
 mod origin;
 mod replan;
 mod rule;
+mod stop;
 
 use std::collections::BTreeSet;
 
-use canton_topology::{
-    Timestamp,
-    hash::{TransactionHash, UniqueKey},
-    id::{Fingerprint, Namespace, ParticipantId, SynchronizerId},
-    key::SigningPublicKey,
-    state::State,
-    transaction::{Serial, SignedTransaction, Transaction},
-};
-use serde::{Deserialize, Serialize};
+use canton_topology::{Timestamp, hash::TransactionHash, id::SynchronizerId, state::State, transaction::Transaction};
 
+use self::stop::Stop;
 pub use self::{
-    base::{Behind, Wait},
     origin::{is_fresh, still_wanted},
+    stop::{Behind, Wait},
 };
 use crate::{
-    book::Book,
     cascade::{Cascade, cascade},
     case::{Case, Offered},
     consequence::{Consequence, consequences},
-    danger::{Danger, dangers_of_change, dangers_of_plan},
+    danger::{Danger, dangers_of_plan},
     difference::{Difference, DifferenceClass, differences},
-    identity::IdentityPublicKey,
-    intent::{CaseId, Change, Intent, Seat},
+    intent::{CaseId, Change, Intent},
     plan::{self, Plan, Planner},
+    reader::Context,
     refusal::Refusal,
+    request::SignRequest,
     stage,
     statement::{BaseRow, StatementHash},
 };
-
-/// Who verifies.
-#[derive(Clone, Debug)]
-pub struct Me {
-    /// The owner.
-    pub owner: Namespace,
-    /// The owner's identity key.
-    pub identity: IdentityPublicKey,
-    /// The keys that the agent holds itself.
-    pub keys: Vec<SigningPublicKey>,
-    /// The owner's participant and the namespace key that it holds.
-    pub host: Option<(ParticipantId, SigningPublicKey)>,
-    /// The synchronizer that all these keys are pinned to.
-    pub synchronizer: SynchronizerId,
-}
-
-/// What the agent knows when it verifies.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// Who verifies.
-    pub me: &'a Me,
-    /// The owner's book.
-    pub book: &'a Book,
-    /// The agent's own topology.
-    pub state: &'a State,
-    /// When the agent's participant said last that this is how it stands.
-    pub seen: Timestamp,
-    /// Signatures that the agent knows of from other cases.
-    pub live: &'a [SignedTransaction],
-    /// The time.
-    pub now: Timestamp,
-    /// Whether the owner has frozen the agent.
-    pub frozen: bool,
-}
-
-impl Context<'_> {
-    /// Whether an identity key speaks for an owner, by the reader's own knowledge alone.
-    pub fn speaks(&self, signer: &IdentityPublicKey, owner: &Namespace) -> bool {
-        let is_me = *signer == self.me.identity && *owner == self.me.owner;
-        is_me || self.book.by_identity(signer).is_some_and(|entry| entry.card.owner() == *owner)
-    }
-
-    /// Whether an owner has a participant, by the reader's own knowledge alone.
-    pub fn holds(&self, seat: &Seat) -> bool {
-        if seat.owner == self.me.owner {
-            return self.me.host.as_ref().is_some_and(|(host, _)| *host == seat.participant);
-        }
-        let entry = self.book.by_namespace(&seat.owner);
-        entry.is_some_and(|entry| entry.card.host.as_ref() == Some(&seat.participant))
-    }
-}
 
 /// What comes out.
 #[derive(Clone, Debug)]
@@ -103,33 +46,6 @@ pub enum Verification {
     Refused(Refusal),
     /// The agent's participant has not seen the base yet.
     NotYet(Wait),
-}
-
-/// Who holds a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Holder {
-    /// The agent itself.
-    Agent,
-    /// The owner's participant.
-    Participant,
-}
-
-/// One signature to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignRequest {
-    /// Which transaction of the offer.
-    pub index: usize,
-    /// Its hash: what is signed.
-    pub transaction: TransactionHash,
-    /// The chain.
-    pub unique_key: UniqueKey,
-    /// The serial in the chain.
-    pub serial: Serial,
-    /// The key.
-    pub key: Fingerprint,
-    /// Who holds it.
-    pub holder: Holder,
 }
 
 /// A verified offer. Only this module makes one.
@@ -261,17 +177,6 @@ pub fn verify_with(case: &Case, context: &Context<'_>, planner: Planner) -> Veri
     }
 }
 
-enum Stop {
-    Refused(Refusal),
-    NotYet(Wait),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
 fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verified, Stop> {
     still_wanted(case, context)?;
     origin::proposer(case, context)?;
@@ -291,11 +196,10 @@ fn check(case: &Case, context: &Context<'_>, planner: Planner) -> Result<Verifie
     let accepts = &case.intent().accepts;
     // What is offered is what was planned; so the plan's later stages are those of the offer.
     let plan = Plan { transactions: transactions.clone(), ..plan };
-    let mut dangers = dangers_of_plan(&plan, state, context.live);
-    dangers.extend(dangers_of_change(&case.intent().change));
+    let mut dangers = dangers_of_plan(&case.intent().change, &plan, state, context.live);
     let keys::Requests { requests, delegates } = keys::requests(transactions, state, context, accepts);
     dangers.extend(delegates);
-    if let Some(danger) = dangers.iter().find(|danger| !accepts.contains(&danger.accepted_as())) {
+    if let Some(danger) = dangers.iter().find(|danger| !danger.is_accepted(accepts)) {
         return Err(Refusal::Danger { danger: danger.clone() }.into());
     }
     if requests.is_empty() {

@@ -2,8 +2,7 @@
 
 use canton_topology::Timestamp;
 
-use super::Context;
-use crate::{case::Case, limits, refusal::Refusal};
+use crate::{case::Case, limits, reader::Context, refusal::Refusal};
 
 /// What can change while a human thinks: asked again right before anything leaves.
 ///

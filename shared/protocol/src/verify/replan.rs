@@ -2,16 +2,20 @@
 
 use canton_topology::{judge::next_serial, show, state::State, transaction::Transaction};
 
-use super::{Behind, Stop, Wait};
+use super::stop::{Behind, Stop, Wait};
 use crate::{
     intent::Intent,
     plan::{Plan, Planner},
     refusal::Refusal,
+    workflow::error::PlanError,
 };
 
 /// The plan, where the offer is what it means.
 pub(super) fn check(intent: &Intent, offered: &[Transaction], state: &State, planner: Planner) -> Result<Plan, Stop> {
-    let planned = planner(intent, state).map_err(Refusal::Unplannable)?;
+    let planned = planner(intent, state).map_err(|error| match error {
+        PlanError::ComesAfter { case } => Stop::NotYet(Wait::After(case)),
+        other => Refusal::Unplannable(other).into(),
+    })?;
     match same(offered, &planned.transactions) {
         Ok(()) => Ok(planned),
         Err(refusal) => match is_ahead(offered, &planned, state) {

@@ -2,8 +2,7 @@
 
 use canton_topology::judge::Verifier;
 
-use super::Context;
-use crate::{case::Case, life::standing, refusal::Refusal};
+use crate::{case::Case, life::standing, reader::Context, refusal::Refusal};
 
 /// A no to any offer of the case counts: the next offer is the same intent on another base.
 pub(super) fn may_decide(case: &Case, context: &Context<'_>) -> Result<(), Refusal> {

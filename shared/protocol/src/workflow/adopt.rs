@@ -4,7 +4,7 @@ use canton_topology::{judge::next_serial, state::State, transaction::Transaction
 
 use crate::{
     intent::Adopt,
-    plan::{PlanError, decode_error},
+    workflow::{building::decode_error, error::PlanError},
 };
 
 /// Plans it.

@@ -18,7 +18,10 @@ use canton_topology::{
 use crate::{
     intent::CreateParty,
     limits,
-    plan::{PlanError, id_error, in_range, next, root_of},
+    workflow::{
+        building::{id_error, in_range, next, root_of},
+        error::PlanError,
+    },
 };
 
 /// Plans it, with the keys in the party's mapping.

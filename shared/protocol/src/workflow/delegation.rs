@@ -10,7 +10,7 @@ use canton_topology::{
 
 use crate::{
     intent::{Delegate, Revoke, Scope},
-    plan::{PlanError, next},
+    workflow::{building::next, error::PlanError},
 };
 
 /// Plans a delegation.

@@ -13,7 +13,10 @@ use canton_topology::{
 use crate::{
     intent::{HostParty, HostingPath, Seat},
     limits,
-    plan::{PlanError, in_range, next, party},
+    workflow::{
+        building::{in_range, next, party},
+        error::PlanError,
+    },
 };
 
 /// Plans it.

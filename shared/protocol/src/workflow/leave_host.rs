@@ -5,7 +5,10 @@ use canton_topology::{mapping::Mapping, state::State, transaction::Transaction};
 
 use crate::{
     intent::LeaveHost,
-    plan::{PlanError, in_range, next, party},
+    workflow::{
+        building::{in_range, next, party},
+        error::PlanError,
+    },
 };
 
 /// Plans it.

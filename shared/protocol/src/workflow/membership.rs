@@ -18,7 +18,10 @@ use canton_topology::{
 use crate::{
     intent::{Host, Membership, Order, OwnersChange, PartyChange},
     limits,
-    plan::{PlanError, definition, in_range, next, party, root_of},
+    workflow::{
+        building::{definition, in_range, next, party, root_of},
+        error::PlanError,
+    },
 };
 
 /// Plans its next part; all of it, where it is not staged.

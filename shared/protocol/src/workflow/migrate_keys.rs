@@ -9,7 +9,10 @@ use canton_topology::{
 
 use crate::{
     intent::MigrateKeys,
-    plan::{PlanError, next, party},
+    workflow::{
+        building::{next, party},
+        error::PlanError,
+    },
 };
 
 /// Plans its next part.

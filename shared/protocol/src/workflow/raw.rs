@@ -4,7 +4,7 @@ use canton_topology::transaction::Transaction;
 
 use crate::{
     intent::Raw,
-    plan::{PlanError, decode_error},
+    workflow::{building::decode_error, error::PlanError},
 };
 
 /// Plans it.

@@ -6,7 +6,10 @@ use canton_topology::{id::Namespace, key::KeyUsage, mapping::Mapping, state::Sta
 use super::delegation;
 use crate::{
     intent::{Revoke, RotateOwnerKey},
-    plan::{PlanError, definition, next, root_of},
+    workflow::{
+        building::{definition, next, root_of},
+        error::PlanError,
+    },
 };
 
 /// Plans its next part.

@@ -9,7 +9,7 @@ use canton_topology::{
 
 use crate::{
     intent::{Slot, Void},
-    plan::PlanError,
+    workflow::error::PlanError,
 };
 
 /// Plans it.

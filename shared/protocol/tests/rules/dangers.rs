@@ -3,14 +3,18 @@
 use canton_topology::{
     id::Namespace,
     mapping::{
-        DecentralizedNamespaceDefinition, Mapping, NamespaceDelegation, PartyToKeyMapping, Permission, Restriction,
+        DecentralizedNamespaceDefinition, HostingParticipant, Mapping, NamespaceDelegation, PartyToKeyMapping,
+        Permission, Restriction,
     },
     transaction::{Operation, Serial, Transaction},
 };
 use protocol::{
-    danger::{Accepted, Danger, dangers},
-    intent::Change,
+    accepted::Accepted,
+    danger::{Danger, dangers},
+    hosting::must_be_unused,
+    intent::{Adopt, Change, Host, Intent, Raw},
     refusal::Refusal,
+    verify::Verification,
 };
 
 use crate::world::{World, build};
@@ -52,7 +56,8 @@ fn thresholds_out_of_reach_are_refused_unless_accepted() {
     mapping.participants[0].onboarding = true;
     mapping.threshold = 3;
     let raw = world.raw(&[build(2, Mapping::PartyToParticipant(mapping))]);
-    let out_of_reach = Danger::ConfirmationOutOfReach { party: party.clone(), threshold: 3, hosts: 2 };
+    let out_of_reach = Danger::ConfirmationOutOfReach { party: party.clone(), threshold: 3, hosts: 2, onboarding: 1 };
+    assert!(out_of_reach.to_string().ends_with("it could do nothing until 1 more are through with their onboarding"));
     must_need(&world, "bob", raw, &out_of_reach);
 
     let mut mapping = world.party_mapping();
@@ -85,7 +90,8 @@ fn a_party_that_only_observes_needs_no_confirmations() {
     };
     assert_eq!(of([Permission::Observation; 3]), []);
     let one = of([Permission::Confirmation, Permission::Observation, Permission::Observation]);
-    assert_eq!(one, [Danger::ConfirmationOutOfReach { party: world.party(), threshold: 3, hosts: 1 }]);
+    assert_eq!(one, [Danger::ConfirmationOutOfReach { party: world.party(), threshold: 3, hosts: 1, onboarding: 0 }]);
+    assert!(one[0].to_string().ends_with("it could do nothing any more"));
 }
 
 #[test]
@@ -153,9 +159,82 @@ fn a_sleeper_that_a_change_would_wake_is_refused_unless_accepted_by_its_hash() {
 }
 
 #[test]
+fn a_host_without_contracts_is_accepted_for_good_or_while_the_party_is_unused_and_nothing_else_is() {
+    let world = World::with_party();
+    let mut party = world.party_change();
+    party.add_hosts.push(Host { participant: world.owner("dave").host(), permission: Permission::Observation });
+    let change = world.membership(None, Some(party));
+    let verified = |accepts: Vec<Accepted>| {
+        let case = world.offered_accepting("alice", change.clone(), accepts);
+        (world.verify("bob", &case), must_be_unused(case.intent(), &world.state))
+    };
+    let danger = |one: &Danger| matches!(one, Danger::HostWithoutContracts { .. });
+
+    let (refused, _) = verified(vec![Accepted::PartyKeysGone]);
+    assert!(matches!(refused, Verification::Refused(Refusal::Danger { danger: found }) if danger(&found)));
+    for (accepts, must_be_unused) in [
+        (vec![Accepted::HostOfUnusedParty], vec![world.party()]),
+        (vec![Accepted::HostWithoutContracts], vec![]),
+        (vec![Accepted::HostOfUnusedParty, Accepted::HostWithoutContracts], vec![]),
+    ] {
+        let (verified, found) = verified(accepts);
+        let Verification::Verified(verified) = verified else { panic!("{verified:?}") };
+        assert!(verified.dangers().iter().any(danger), "it is shown");
+        assert_eq!(found, must_be_unused);
+    }
+
+    // No other danger is accepted with it.
+    let lower =
+        world.offered_accepting("alice", world.thresholds(Some(1), None, None), vec![Accepted::HostOfUnusedParty]);
+    assert!(matches!(world.must_refuse("bob", &lower), Refusal::Danger { .. }));
+}
+
+#[test]
+fn whether_the_party_was_used_does_not_matter_once_the_host_is_there() {
+    let mut world = World::with_party();
+    let mut party = world.party_change();
+    party.add_hosts.push(Host { participant: world.owner("dave").host(), permission: Permission::Observation });
+    let change = world.membership(None, Some(party));
+    let intent = Intent { accepts: vec![Accepted::HostOfUnusedParty], ..world.intent("alice", change.clone()) };
+    assert_eq!(must_be_unused(&intent, &world.state), [world.party()]);
+
+    world.must_change(change, &["alice", "bob", "dave"]);
+
+    assert_eq!(must_be_unused(&intent, &world.state), []);
+}
+
+#[test]
+fn a_host_that_comes_with_bytes_made_elsewhere_passes_no_gate_and_is_a_danger_whatever_its_flag() {
+    let world = World::with_party();
+    for onboarding in [false, true] {
+        let mut mapping = world.party_mapping();
+        let participant = world.owner("dave").host();
+        mapping.participants.push(HostingParticipant { participant, permission: Permission::Observation, onboarding });
+        let bytes = build(2, Mapping::PartyToParticipant(mapping)).bytes().to_vec();
+        for change in [
+            Change::Adopt(Adopt { transaction: bytes.clone() }),
+            Change::Raw(Raw { transactions: vec![bytes.clone()] }),
+        ] {
+            let refused = world.must_refuse("bob", &world.offered_accepting("alice", change.clone(), vec![]));
+            let Refusal::Danger { danger } = &refused else { panic!("{refused:?}") };
+            assert!(matches!(danger, Danger::HostWithoutContracts { .. }), "{danger}");
+
+            let case = world.offered_accepting("alice", change.clone(), vec![Accepted::HostOfUnusedParty]);
+            assert!(matches!(world.verify("bob", &case), Verification::Verified(_)));
+            assert_eq!(must_be_unused(case.intent(), &world.state), [world.party()], "and is looked at again");
+        }
+    }
+}
+
+#[test]
 fn every_danger_has_a_name_that_reads_back() {
     for (danger, name) in Accepted::PLAIN {
         assert_eq!((danger.to_string().as_str(), name.parse()), (name, Ok(danger)));
     }
+    let conditional = Accepted::HostOfUnusedParty;
+    assert_eq!(
+        (conditional.to_string().as_str(), "host-of-unused-party".parse()),
+        ("host-of-unused-party", Ok(conditional))
+    );
     assert!("everything".parse::<Accepted>().is_err());
 }

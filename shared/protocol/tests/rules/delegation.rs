@@ -2,11 +2,13 @@
 
 use canton_topology::mapping::{Code, Mapping, Restriction};
 use protocol::{
-    danger::{Accepted, Danger},
+    accepted::Accepted,
+    danger::Danger,
     intent::{Change, Delegate, Revoke, RotateOwnerKey, Scope},
-    plan::{PlanError, plan},
+    plan::plan,
     refusal::Refusal,
     verify::frame,
+    workflow::error::PlanError,
 };
 
 use crate::world::World;

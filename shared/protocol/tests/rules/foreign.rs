@@ -9,14 +9,15 @@ use canton_topology::{
     transaction::{SignedTransaction, Transaction},
 };
 use protocol::{
-    danger::Accepted,
+    accepted::Accepted,
     difference::DifferenceClass,
     foreign::{Quarantine, find, offered, quarantine},
     intent::{Adopt, Change},
     life::Status,
     limits,
-    plan::{PlanError, plan},
+    plan::plan,
     refusal::Refusal,
+    workflow::error::PlanError,
 };
 
 use crate::world::{World, build};

@@ -7,7 +7,8 @@ use protocol::{
     },
     life::Status,
     plan::plan,
-    verify::{Context, Verification, frame, verify},
+    reader::Context,
+    verify::{Verification, frame, verify},
 };
 
 use crate::world::World;

@@ -6,9 +6,9 @@ use canton_topology::{
 };
 use protocol::{
     intent::{Change, Host, Membership, Order, OwnersChange, PartyChange},
-    plan::{PlanError, plan},
+    plan::plan,
     verify::frame,
-    workflow::membership::done_already,
+    workflow::{error::PlanError, membership::done_already},
 };
 
 use proptest::prelude::*;

@@ -64,10 +64,10 @@ fn a_parcels_name_has_one_text_and_no_path_is_one() {
 fn t40_only_who_stands_in_the_book_with_a_parcel_key_can_be_sealed_to() {
     let (bob, carol) = (Owner::new("bob"), Owner::new("carol"));
     let mut book = Book::default();
-    book.add(Entry { name: "bob".to_owned(), card: bob.card() }).unwrap();
+    book.add(Entry { name: "bob".to_owned(), card: bob.card(), more_keys: Vec::new() }).unwrap();
     let mut card = carol.card();
     card.parcel_key = None;
-    book.add(Entry { name: "caro".to_owned(), card }).unwrap();
+    book.add(Entry { name: "caro".to_owned(), card, more_keys: Vec::new() }).unwrap();
 
     let found = book.addressee(&bob.namespace()).unwrap();
     assert_eq!((found.owner(), Some(found.recipient())), (&bob.namespace(), bob.card().parcel_key.as_ref()));

@@ -8,7 +8,8 @@ use canton_topology::{
 };
 use protocol::{
     intent::{Change, CreateParty, OwnersChange, Slot, Void},
-    plan::{Plan, PlanError, plan},
+    plan::{Plan, plan},
+    workflow::error::PlanError,
 };
 
 use crate::world::{Owner, World, build};

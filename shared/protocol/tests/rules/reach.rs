@@ -12,7 +12,8 @@ use canton_topology::{
     transaction::{SignedTransaction, Transaction},
 };
 use protocol::{
-    danger::{Accepted, Danger},
+    accepted::Accepted,
+    danger::Danger,
     intent::{Change, Order},
     plan::plan,
     reach::{Parts, parts},

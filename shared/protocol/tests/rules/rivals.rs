@@ -113,20 +113,20 @@ fn the_loser_is_rebased_as_the_same_change_on_what_stands_now() {
 }
 
 #[test]
-fn bytes_that_lost_are_built_anew_at_the_next_serial() {
+fn bytes_that_lost_are_built_anew_at_the_next_serial_whether_adopted_or_raw() {
     let lost = World::with_party().other_threshold(3);
     let adopted = Change::Adopt(Adopt { transaction: lost.bytes().to_vec() });
     let raw = Change::Raw(Raw { transactions: vec![lost.bytes().to_vec()] });
     for change in [adopted, raw] {
         let mut world = World::with_party();
         let loser = world.offered("alice", change);
-        world.must_change(world.thresholds(Some(1), None, None), &["bob", "carol"]);
+        world.must_change(world.add_dave_alone(), &["bob", "carol", "dave"]);
 
         let rebased = rebase(&loser, &world.standing(&loser), &world.state).unwrap();
 
         let Change::Raw(Raw { transactions }) = rebased.change else { panic!("{:?}", rebased.change) };
         let new = Transaction::parse(&transactions[0]).unwrap();
-        assert_eq!((new.serial().get(), new.mapping()), (3, lost.mapping()));
+        assert_eq!(new, world.other_threshold(3), "on the four owners of now");
         assert_eq!(rebased.dead, [], "nobody had signed it");
     }
 }

@@ -2,7 +2,8 @@
 
 use canton_topology::hash::TransactionHash;
 use protocol::{
-    danger::{Accepted, Danger},
+    accepted::Accepted,
+    danger::Danger,
     intent::{Order, OwnersChange, PartyChange},
     life::Status,
     plan::plan,

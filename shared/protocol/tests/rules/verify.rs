@@ -13,10 +13,13 @@ use protocol::{
     difference::DifferenceClass,
     intent::{CaseId, Slot, Void},
     limits,
-    plan::{PlanError, base_of, plan},
+    plan::{base_of, plan},
+    reader::Context,
     refusal::Refusal,
+    request::Holder,
     statement::{BaseRow, Statement},
-    verify::{Behind, Context, Holder, Verification, Wait, still_wanted, verify},
+    verify::{Behind, Verification, Wait, still_wanted, verify},
+    workflow::error::PlanError,
 };
 
 use crate::world::{MINUTE, Owner, World, build};

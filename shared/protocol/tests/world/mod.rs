@@ -22,20 +22,23 @@ use canton_topology::{
 };
 use ed25519_dalek::SigningKey;
 use protocol::{
+    accepted::Accepted,
     book::{Book, Entry},
     case::{Appended, Case, CaseError},
-    danger::{Accepted, Danger, dangers_of_change, dangers_of_plan},
+    danger::{Danger, dangers_of_plan},
     directory::Directory,
     intent::{CaseId, Change, CreateParty, Host, Intent, Membership, Order, OwnersChange, PartyChange, Raw},
     life::{Standing, Status, standing},
     plan::{base_of, plan},
+    reader::Context,
     refusal::Refusal,
     statement::{
         Approval, BaseRow, Body, Decline, EncodedSignature, Offer, Outcome, OutcomeResult, SignStatements, Statement,
         Withdrawal,
     },
     todo::{Step, todo},
-    verify::{Context, Verification, Verified, verify},
+    verify::{Verification, Verified, verify},
+    witness::verdict,
 };
 
 pub use self::owner::Owner;
@@ -90,7 +93,7 @@ impl World {
     pub fn book_of(&self, name: &str) -> Book {
         let mut book = Book::default();
         for owner in self.owners.iter().filter(|owner| owner.name != name) {
-            book.add(Entry { name: owner.name.to_owned(), card: owner.card() }).unwrap();
+            book.add(Entry { name: owner.name.to_owned(), card: owner.card(), more_keys: Vec::new() }).unwrap();
         }
         book
     }
@@ -142,6 +145,13 @@ impl World {
         let mut owners = self.owners_change();
         owners.add.push(self.owner("dave").namespace_key());
         owners.threshold = Some(3);
+        self.membership(Some(owners), None)
+    }
+
+    /// Dave comes, and the threshold stays.
+    pub fn add_dave_alone(&self) -> Change {
+        let mut owners = self.owners_change();
+        owners.add.push(self.owner("dave").namespace_key());
         self.membership(Some(owners), None)
     }
 
@@ -200,6 +210,7 @@ impl World {
             reason: "because".to_owned(),
             change,
             accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
+            after: None,
         };
         let parts = self.dangers(&intent).into_iter().filter(|danger| matches!(danger, Danger::Part { .. }));
         let parts: Vec<Accepted> = parts.map(|danger| danger.accepted_as()).collect();
@@ -210,13 +221,15 @@ impl World {
     /// The dangers of what is wanted, where it means anything.
     pub fn dangers(&self, intent: &Intent) -> Vec<Danger> {
         let Ok(plan) = plan(intent, &self.state) else { return Vec::new() };
-        let mut dangers = dangers_of_plan(&plan, &self.state, &self.live);
-        dangers.extend(dangers_of_change(&intent.change));
-        dangers
+        dangers_of_plan(&intent.change, &plan, &self.state, &self.live)
     }
 
     pub fn proposed(&self, proposer: &str, change: Change) -> Case {
-        let intent = self.intent(proposer, change);
+        self.proposed_as(proposer, self.intent(proposer, change))
+    }
+
+    /// The same for a whole intent.
+    pub fn proposed_as(&self, proposer: &str, intent: Intent) -> Case {
         Case::open(Statement::sign(&intent, &self.owner(proposer).identity), &self.directory).unwrap()
     }
 
@@ -232,8 +245,7 @@ impl World {
 
     /// The same for a whole intent.
     pub fn offered_as(&self, proposer: &str, intent: Intent) -> Case {
-        let statement = Statement::sign(&intent, &self.owner(proposer).identity);
-        let mut case = Case::open(statement, &self.directory).unwrap();
+        let mut case = self.proposed_as(proposer, intent);
         let plan = plan(case.intent(), &self.state).unwrap();
         self.offer(&mut case, &plan.transactions, plan.base);
         case
@@ -264,20 +276,22 @@ impl World {
         case.append(Statement::sign(body, signer), &self.directory)
     }
 
-    pub fn verify(&self, name: &str, case: &Case) -> Verification {
+    /// Asks something of an owner's knowledge.
+    pub fn as_owner<T>(&self, name: &str, ask: impl FnOnce(&Context<'_>) -> T) -> T {
         let (me, book) = (self.owner(name).me(&self.synchronizer), self.book_of(name));
-        verify(
-            case,
-            &Context {
-                me: &me,
-                book: &book,
-                state: &self.state,
-                seen: self.now,
-                live: &self.live,
-                now: self.now,
-                frozen: false,
-            },
-        )
+        ask(&Context {
+            me: &me,
+            book: &book,
+            state: &self.state,
+            seen: self.now,
+            live: &self.live,
+            now: self.now,
+            frozen: false,
+        })
+    }
+
+    pub fn verify(&self, name: &str, case: &Case) -> Verification {
+        self.as_owner(name, |context| verify(case, context))
     }
 
     pub fn must_verify(&self, name: &str, case: &Case) -> Verified {
@@ -403,7 +417,10 @@ impl World {
                 }
             }
             self.must_submit(&case);
-            if !self.must_offer_next(&mut case) {
+            let is_vouched_for = verdict(&case, &self.state).is_ok();
+            let is_over = !self.must_offer_next(&mut case);
+            assert_eq!(is_vouched_for, is_over, "vouched for at the end alone");
+            if is_over {
                 return stage;
             }
         }

@@ -6,7 +6,7 @@ use canton_topology::{
     signature::Signature,
 };
 use ed25519_dalek::SigningKey;
-use protocol::{book::Card, parcel::Recipient, statement::SignStatements, verify::Me};
+use protocol::{book::Card, parcel::Recipient, reader::Me, statement::SignStatements};
 
 pub struct Owner {
     pub name: &'static str,

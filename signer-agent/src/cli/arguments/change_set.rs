@@ -18,8 +18,8 @@ pub struct ChangeSet {
     /// How many owners must sign.
     #[arg(long)]
     pub owners: Option<u32>,
-    /// A new host of a party without contracts; `NAME=submission|confirmation|observation`, confirmation where absent. A
-    /// party with contracts takes `propose host`.
+    /// A new host; `NAME=submission|confirmation|observation`, confirmation where absent. Where the party was used, the host
+    /// takes its contracts over in a case of its own, after the rest.
     #[arg(long = "add-host", value_name = "NAME")]
     pub add_hosts: Vec<String>,
     /// A host that goes: a name of the book, `me`, or a participant's id.

@@ -50,9 +50,10 @@ pub enum Propose {
     /// carried over while the new host is disconnected.
     #[command(after_help = "Example: signer-agent --data alice propose host treasury::1220… --on dave")]
     Host(ProposeHost),
-    /// Other owners, hosts, keys and thresholds, as one change set; in stages, what takes power away first.
+    /// Other owners, hosts, keys and thresholds, as one change set; in stages, what takes power away first. Looks whether the
+    /// party was ever used: each new host then takes its contracts over in a case of its own.
     #[command(
-        after_help = "Example: signer-agent --data alice propose change treasury::1220… \\\n           --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora \\\n           --remove-key carol --add-key dora --accept host-without-contracts"
+        after_help = "Example: signer-agent --data alice propose change treasury::1220… \\\n           --remove-owner carol --add-owner dora \\\n           --remove-host carol --add-host dora \\\n           --remove-key carol --add-key dora"
     )]
     Change(ChangeSet),
     /// An owner in the place of another.
@@ -177,7 +178,7 @@ pub struct ProposeHost {
     #[arg(long)]
     pub ahead: Vec<String>,
     /// A package that the new host must have vetted, by id; of a party that was never used. Once for each.
-    #[arg(long = "package")]
+    #[arg(long = "package", value_name = "ID", value_parser = package)]
     pub packages: Vec<String>,
     /// The party was never used: nothing has to be carried over.
     #[arg(long, conflicts_with = "replicate")]
@@ -187,6 +188,14 @@ pub struct ProposeHost {
     pub replicate: bool,
     #[command(flatten)]
     pub why: Why,
+}
+
+/// Canton takes more for a package's id than a compiler writes; nobody could ever vet what is mistyped.
+fn package(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 64 && text.bytes().all(|one| matches!(one, b'0'..=b'9' | b'a'..=b'f'));
+    is_id
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected 64 hex digits, as whoever made the archive names them".to_owned())
 }
 
 #[derive(Args)]

@@ -56,7 +56,7 @@ pub fn entry(entry: &Entry, keys: &Keys, state: Option<&State>) -> Value {
         "hash": transaction.hash().to_string(),
         "unique-key": transaction.unique_key().to_string(),
         "mapping": transaction.mapping().code().name(),
-        "subject": protocol::plan::subject(transaction.mapping()),
+        "subject": protocol::naming::subject(transaction.mapping()),
         "operation": transaction.operation().name(),
         "serial": transaction.serial().get(),
         "fields": show::transaction(transaction),

@@ -50,7 +50,10 @@ pub fn run(inspect: &Inspect, form: &Form) -> anyhow::Result<End> {
     let described: Vec<Value> = described.collect();
     bar.finish_and_clear();
     if *form == Form::Json {
-        print::line(&Value::from(described).to_string());
+        // Where nothing reads, the error is the whole answer.
+        if bad.is_empty() || !described.is_empty() {
+            print::line(&Value::from(described).to_string());
+        }
     } else {
         described.iter().for_each(print::transaction);
     }

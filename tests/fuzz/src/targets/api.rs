@@ -2,8 +2,8 @@
 
 use protocol::{
     api::{
-        CaseDetail, CaseList, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, PostStatement,
-        Posted, Problem,
+        CaseDetail, CaseList, Directory, EnrollRequest, EnrollResponse, HandOver, HandedOver, Inbox, Introduced,
+        Introductions, Nonce, PostIntroduction, PostStatement, Posted, Problem,
     },
     identity::IdentityCertificate,
     statement::Statement,
@@ -28,6 +28,16 @@ pub fn run(bytes: &[u8]) {
     }
     if let Some(post) = body::<PostStatement>(bytes) {
         statement::run(&post.statement.0);
+    }
+    body::<Nonce>(bytes);
+    body::<Introduced>(bytes);
+    if let Some(post) = body::<PostIntroduction>(bytes) {
+        statement::introduction(&post.introduction.0);
+    }
+    if let Some(mailbox) = body::<Introductions>(bytes) {
+        for one in &mailbox.introductions {
+            statement::introduction(&one.0);
+        }
     }
     body::<HandedOver>(bytes);
     if let Some(history) = body::<HandOver>(bytes) {

@@ -10,8 +10,9 @@ use protocol::{
     encoding::{decode, encode},
     identity::{IdentityCertificate, IdentityClaim},
     intent::Intent,
+    introduction::Introduction,
     life::standing,
-    statement::{Approval, Body, Contribution, Decline, Offer, Outcome, Statement, Withdrawal},
+    statement::{Approval, Contribution, Decline, InCase, Offer, Outcome, Statement, Withdrawal},
     todo::todo,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -43,6 +44,8 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(certificate.bytes(), bytes);
         assert_eq!(certificate.owner(), Namespace::from(certificate.claim().namespace_key.fingerprint()));
     }
+    introduction(bytes);
+    value::<Introduction>(bytes);
     value::<IdentityClaim>(bytes);
     value::<Card>(bytes);
     value::<Book>(bytes);
@@ -55,6 +58,17 @@ pub fn run(bytes: &[u8]) {
     body::<Outcome>(bytes);
 }
 
+/// What opens is what its identity key has signed, and what a book enters of it has its code.
+pub(crate) fn introduction(bytes: &[u8]) {
+    let Ok(introduction) = Introduction::open(bytes) else { return };
+    let statement = Statement::parse(bytes).expect("what opens is a statement");
+    assert_eq!(statement.signer(), introduction.card.identity);
+    assert_eq!(statement.open::<Introduction>().as_ref(), Ok(&introduction));
+    assert!(statement.case().is_err(), "it belongs to no case");
+    assert_eq!(introduction.entry("somebody").code(), introduction.code());
+    let _ = introduction.check_proofs();
+}
+
 fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Option<T> {
     let value = decode::<T>("value", bytes).ok()?;
     assert_eq!(encode(&value), bytes, "two ways to write {value:?}");
@@ -62,7 +76,7 @@ fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> O
 }
 
 /// A body that reads, said by each speaker of the case in turn.
-fn body<B: Body + PartialEq + Debug>(bytes: &[u8]) {
+fn body<B: InCase + PartialEq + Debug>(bytes: &[u8]) {
     let Some(body) = value::<B>(bytes) else { return };
     let speakers: Vec<SigningKey> = with_open_case(|world, _| {
         [world.owner("alice"), world.owner("bob")]

@@ -15,6 +15,7 @@ pub(super) fn check(wanted: &HostParty, step: &Step<'_>, done: &mut Done) -> Res
     else {
         return Err(step.untouched());
     };
+    step.sets()?;
     step.once(&mut done.party)?;
     step.same("party", &wanted.party, &after.party)?;
     step.same("number of hosts", &(before.participants.len() + 1), &after.participants.len())?;

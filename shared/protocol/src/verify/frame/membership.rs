@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use canton_topology::{
     id::Namespace,
     key::SigningPublicKey,
-    mapping::{HostingParticipant, Mapping, PartyToParticipant, Permission, definition_key, party_key},
+    mapping::{HostingParticipant, Mapping, PartyToParticipant, Permission, definition_key},
     state::State,
-    transaction::Operation,
 };
 
 use super::{Done, Step};
@@ -73,7 +72,7 @@ fn named_owners(change: &OwnersChange, before: &[Namespace]) -> BTreeSet<Namespa
 /// Hosts, keys and permissions that go are gone before the owners change.
 fn nothing_left_to_lose(wanted: &Membership, step: &Step<'_>) -> Result<(), Refusal> {
     let Some(party) = wanted.party.as_ref().filter(|_| wanted.order == Order::Staged) else { return Ok(()) };
-    let Some(stands) = standing_party(party, step.state) else { return Ok(()) };
+    let Some(stands) = step.state.hosting(&party.party) else { return Ok(()) };
     let host = party.remove_hosts.iter().find(|host| stands.host(host).is_some()).map(|host| format!("host {host}"));
     let named = |key: &SigningPublicKey| party.remove_keys.contains(key.fingerprint_ref());
     let keys = || stands.signing_keys.iter().flat_map(|keys| &keys.keys).find(|key| named(key));
@@ -128,15 +127,7 @@ fn nothing_given_too_early(
 }
 
 fn step_party(step: &Step<'_>) -> String {
-    crate::plan::subject(step.transaction.mapping())
-}
-
-fn standing_party<'a>(change: &PartyChange, state: &'a State) -> Option<&'a PartyToParticipant> {
-    let row = state.active(&party_key(&change.party))?;
-    match row.transaction.mapping() {
-        Mapping::PartyToParticipant(party) if row.transaction.operation() == Operation::AddReplace => Some(party),
-        _ => None,
-    }
+    crate::naming::subject(step.transaction.mapping())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -227,7 +218,7 @@ fn owners_stand(change: &OwnersChange, state: &State) -> bool {
 }
 
 fn party_stands(change: &PartyChange, state: &State) -> bool {
-    let Some(stands) = standing_party(change, state) else { return false };
+    let Some(stands) = state.hosting(&change.party) else { return false };
     let hosts = |part| named_hosts(change, stands, part);
     let unchanged = PartyChange::of(change.party.clone());
     let keys = stands.signing_keys.iter().map(|keys| keys.threshold).next();

@@ -23,7 +23,7 @@ use canton_topology::{
 pub use self::void::names_what_is_alive;
 use crate::{
     intent::{Change, Intent},
-    plan::subject,
+    naming::subject,
     refusal::Refusal,
 };
 

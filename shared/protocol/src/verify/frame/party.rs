@@ -55,12 +55,8 @@ pub(super) fn migrate(wanted: &MigrateKeys, step: &Step<'_>, done: &mut Done) ->
             step.removes()?;
             step.once(&mut done.keys)?;
             step.same("party", &wanted.party, &gone.party)?;
-            let inline = step.state.active(&canton_topology::mapping::party_key(&wanted.party));
-            let inline = match inline.map(|row| row.transaction.mapping()) {
-                Some(Mapping::PartyToParticipant(party)) => party.signing_keys.as_ref(),
-                _ => None,
-            };
-            step.keys(expected, inline)
+            let hosting = step.state.hosting(&wanted.party);
+            step.keys(expected, hosting.and_then(|hosting| hosting.signing_keys.as_ref()))
         }
         _ => Err(step.untouched()),
     }
