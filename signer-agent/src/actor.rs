@@ -51,6 +51,7 @@ use crate::{
     finish::{Finisher, Record},
     folder::Folder,
     lines::Lines,
+    offering::Offering,
     outgoing::Outgoing,
     waiting::Waiting,
     wanted,
@@ -68,8 +69,14 @@ pub struct Actor {
     pub participant: Option<(Participant, ParticipantId)>,
     /// When the coordinator answered last.
     pub coordinator_seen: Option<Timestamp>,
+    /// How long what the coordinator does is left to it, in microseconds.
+    pub patience: i64,
+    /// Whether the coordinator says that it reads no topology: it does not offer, and hands nothing in.
+    pub is_left_alone: bool,
     /// What it knows of cases that it could finish.
     pub finisher: Finisher,
+    /// What it knows of cases that lack an offer.
+    pub offering: Offering,
     /// What it handed in itself.
     pub submissions: (Lines<Record>, Vec<Record>),
     /// Where its book stands.
@@ -105,7 +112,10 @@ impl Actor {
                     let taken = self.agent.receive(statement, position).map(|_| ());
                     let _ = reply.send(taken);
                 }
-                Message::Heard(seen) => self.coordinator_seen = Some(seen),
+                Message::Heard { at, reads_topology } => {
+                    self.coordinator_seen = Some(at);
+                    self.is_left_alone = !reads_topology;
+                }
                 Message::Directory(entries) => {
                     for (identity, owner) in entries {
                         self.agent.admit(identity, owner);
@@ -114,7 +124,7 @@ impl Actor {
                 Message::Topology(state, seen) => self.topology(*state, seen),
                 Message::Confirmed(seen) => self.agent.topology_confirmed(seen),
                 Message::Due(reply) => {
-                    let _ = reply.send(self.finisher.due(&self.agent, now()));
+                    let _ = reply.send(self.finisher.due(&self.agent, self.patience(), now()));
                 }
                 Message::Complete { case, reply } => {
                     let _ = reply.send(self.complete(&case));
@@ -136,6 +146,7 @@ impl Actor {
                         .send(self.answer_and_say(&request).unwrap_or_else(|answer| (self.with_names(answer), None)));
                 }
                 Message::Rules(reply) => {
+                    self.make_offers();
                     self.rules();
                     let _ = reply.send(self.outgoing.waiting().count());
                 }
@@ -211,6 +222,20 @@ impl Actor {
             warn!(%case, %error, "that a signature is waited for no more was not kept");
         }
         Ok(())
+    }
+
+    /// How long the coordinator is waited for.
+    fn patience(&self) -> i64 {
+        if self.is_left_alone { 0 } else { self.patience }
+    }
+
+    /// Offers what the owner's own intents come to, where the coordinator does not.
+    fn make_offers(&mut self) {
+        for offer in self.offering.due(&self.agent, self.patience(), now()) {
+            if let Err(answer) = self.say(&offer) {
+                warn!(?answer, "an offer was not kept; it will be made again");
+            }
+        }
     }
 
     /// Asks for what waits, and approves whatever a rule permits. The book may have changed since it was read.

@@ -93,30 +93,23 @@ pub enum NotFinished {
 }
 
 /// What the agent knows about the cases that it could finish. Rebuilt by looking: a restart only lets it wait anew.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Finisher {
-    /// How long the coordinator is waited for, in microseconds.
-    patience: i64,
     cases: BTreeMap<CaseId, (StatementHash, Attempts)>,
     verifier: Verifier,
 }
 
 impl Finisher {
-    /// One that waits so long, in microseconds, for the coordinator.
-    pub fn new(patience: i64) -> Self {
-        Self { patience, cases: BTreeMap::new(), verifier: Verifier::default() }
-    }
-
-    /// What is this agent's turn to hand in now.
-    pub fn due(&mut self, agent: &Agent, now: Timestamp) -> Vec<Submission> {
+    /// What is this agent's turn to hand in now, where the coordinator has had so many microseconds for it.
+    pub fn due(&mut self, agent: &Agent, patience: i64, now: Timestamp) -> Vec<Submission> {
         let mine: Vec<CaseId> = agent.cases().map(Case::id).collect();
-        let due = mine.iter().filter_map(|id| self.due_of(agent, id, now)).collect();
+        let due = mine.iter().filter_map(|id| self.due_of(agent, id, patience, now)).collect();
         // What it remembers is about signatures that were judged; forgetting costs time only, and bounds its memory.
         self.verifier = Verifier::default();
         due
     }
 
-    fn due_of(&mut self, agent: &Agent, id: &CaseId, now: Timestamp) -> Option<Submission> {
+    fn due_of(&mut self, agent: &Agent, id: &CaseId, patience: i64, now: Timestamp) -> Option<Submission> {
         let case = agent.whole_case(id)?;
         let offered = case.offer()?;
         let state = agent.state()?;
@@ -135,7 +128,7 @@ impl Finisher {
         if known.0 != offered.hash {
             *known = fresh;
         }
-        turn(&case, &standing, &agent.me().owner, &known.1, self.patience, now).ok()?;
+        turn(&case, &standing, &agent.me().owner, &known.1, patience, now).ok()?;
         verified_again(agent, &case, now).ok()
     }
 

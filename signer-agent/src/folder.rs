@@ -22,7 +22,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 pub use self::kept::{Config, Enrolment, Proving, Remembered, Seen};
-use crate::{finish::Record, hosting::held::Held, lines::Lines, outgoing::Outgoing};
+use crate::{
+    finish::Record,
+    hosting::{fork::LedgerMark, held::Held},
+    lines::Lines,
+    outgoing::Outgoing,
+};
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -326,21 +331,21 @@ impl Folder {
         self.0.join("hosting").join(format!("{case}.{name}"))
     }
 
-    /// Where the node's ledger ended after the last hosting on it: it never ends before that again.
+    /// By what the node's ledger is known again after the last hosting on it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn ledger_floor(&self) -> Result<Option<u64>, FolderError> {
-        let path = self.0.join("ledger-floor.json");
+    pub fn ledger_mark(&self) -> Result<Option<LedgerMark>, FolderError> {
+        let path = self.0.join("ledger-mark.json");
         if path.exists() { self.read_json(&path, "workflow run").map(Some) } else { Ok(None) }
     }
 
-    /// Remembers where it ended.
+    /// Remembers it.
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn set_ledger_floor(&self, floor: u64) -> Result<(), FolderError> {
-        self.write_json(&self.0.join("ledger-floor.json"), &floor)
+    pub fn set_ledger_mark(&self, mark: &LedgerMark) -> Result<(), FolderError> {
+        self.write_json(&self.0.join("ledger-mark.json"), mark)
     }
 
     /// When the certificate that is being asked for says it was issued; now, where none is. Whoever holds the namespace key

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod hosting;
 pub mod introductions;
 pub mod lines;
+pub mod offering;
 pub mod outgoing;
 pub mod parcel;
 mod posting;

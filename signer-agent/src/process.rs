@@ -50,6 +50,7 @@ use crate::{
     folder::{Config, Enrolment, Folder, Seen},
     hosting::{Runner, Tools, follow::Follower},
     lines::Lines,
+    offering::Offering,
     outgoing::Settled,
     posting::Posting,
     waiting::Waiting,
@@ -76,7 +77,7 @@ pub struct Process {
     pub custodian: Custodian,
     /// What rules permit.
     pub rules: Vec<DifferenceClass>,
-    /// How long a complete case is left to the coordinator, in microseconds.
+    /// How long what the coordinator does is left to it, in microseconds.
     pub patience: i64,
 }
 
@@ -129,7 +130,10 @@ pub async fn run(process: Process) -> anyhow::Result<()> {
         keyring,
         participant: host,
         coordinator_seen: None,
-        finisher: Finisher::new(patience),
+        patience,
+        is_left_alone: false,
+        finisher: Finisher::default(),
+        offering: Offering::default(),
         submissions: folder.submissions()?,
         folder: folder.clone(),
         outgoing,
@@ -245,7 +249,7 @@ impl Shell {
         loop {
             match self.link.inbox(cursor, wait).await {
                 Ok(inbox) => {
-                    self.tell(Message::Heard(now())).await;
+                    self.tell(Message::Heard { at: now(), reads_topology: inbox.reads_topology }).await;
                     wait = INBOX_WAIT;
                     for entry in inbox.entries {
                         let seen = Seen {

@@ -79,7 +79,7 @@ fn while_a_session_hangs_the_next_call_takes_another_at_once() {
         assert!(found.contains(&used[0]) && used[0] != hung[0], "{used:?} of {found:?}, where {hung:?} hangs");
 
         // Another one takes its place, and not itself when it comes back.
-        rig.lift();
+        rig.lift_until(2);
         let instead = ready(rig, finds, 1);
         rig.order("C_Sign error:30 1 0");
         let since = rig.count("signs");

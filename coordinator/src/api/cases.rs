@@ -94,7 +94,10 @@ fn missing(api: &Api, case: &Case, standing: &Standing, topology: &Topology) -> 
         return missing_in_words(standing);
     }
     match topology {
-        Topology::NotConfigured => vec!["topology: this coordinator has no participant to read it from".to_owned()],
+        Topology::NotConfigured => vec![
+            "this coordinator has no participant to read topology from: ask an owner's agent how the case stands"
+                .to_owned(),
+        ],
         Topology::Unread(reason) => vec![format!("topology: {reason}")],
         Topology::Read(state) | Topology::Stale(state, _) => match (api.planner)(case.intent(), state) {
             Ok(_) => vec!["the offer: it is being made".to_owned()],

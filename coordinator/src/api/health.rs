@@ -34,7 +34,7 @@ pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Readiness>)
         Topology::NotConfigured => (
             true,
             "none",
-            "no participant is configured: cases collect statements; nothing is offered, called ready or submitted"
+            "no participant is configured: it carries statements; the owners' agents offer, submit and say how a case stands"
                 .to_owned(),
         ),
         Topology::Unread(reason) => (false, "unread", format!("topology was never read: {reason}")),

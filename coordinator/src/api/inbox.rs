@@ -16,7 +16,7 @@ use super::{
     extract::{Caller, Query, blocking},
     problem::{Problem, Slug},
 };
-use crate::store::Stored;
+use crate::{driver::Topology, store::Stored};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +58,8 @@ pub async fn inbox(
     let store = Arc::clone(&api.store);
     let stored = blocking(move || store.since(after, limits::INBOX_ENTRIES_MAX)).await??;
     let next = stored.last().map_or(after, |last| last.sequence);
-    Ok(Json(Inbox { entries: stored.into_iter().map(entry).collect(), next }))
+    let reads_topology = !matches!(&*api.driver.topology().borrow(), Topology::NotConfigured);
+    Ok(Json(Inbox { entries: stored.into_iter().map(entry).collect(), next, reads_topology }))
 }
 
 fn entry(stored: Stored) -> InboxEntry {

@@ -31,7 +31,7 @@ pub fn run(path: &Path, json: bool) -> Outcome {
     tls::install_crypto();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
     let Some(participant) = &config.participant else {
-        let found = "none is configured: it carries statements and signatures, and the owners' agents submit";
+        let found = "none is configured: it carries statements and signatures, and the owners' agents offer and submit";
         return Ok(tell(&[Line::right("participant", found)], &[], json));
     };
     let lines = runtime.block_on(look(participant));

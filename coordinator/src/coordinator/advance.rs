@@ -1,23 +1,17 @@
 //! Doing whatever is to be done about a case now: offer, submit, say what was seen. Derived each time, so that a restart
 //! asks again.
 
-use canton_topology::{
-    Timestamp,
-    hash::TransactionHash,
-    judge::Verifier,
-    state::State,
-    transaction::{SignedTransaction, Transaction},
-};
+use canton_topology::{Timestamp, judge::Verifier, state::State, transaction::SignedTransaction};
 use protocol::{
     case::{Case, Offered},
-    intent::{CaseId, Change},
+    intent::CaseId,
     life::{Standing, Status, standing, winner},
     limits, merge,
-    plan::Plan,
-    stage::{effective_at, is_finished},
+    offering::{is_said_to_be_superseded, next_offer},
+    stage::effective_at,
     statement::{Offer, Outcome, OutcomeResult, Statement, StatementHash},
     submission::{Submitter, submitter},
-    todo::{Step, lacks_offer, todo},
+    todo::{Step, todo},
 };
 
 use super::{Coordinator, Effect, Submission};
@@ -53,60 +47,18 @@ impl Coordinator {
         if let Some((offer, at)) = self.state.as_ref().and_then(|state| unsaid_effect(case, state)) {
             return self.report(id, offer, OutcomeResult::Effective { at }, effects);
         }
-        match &standing.status {
-            Status::Waiting => {
-                let lacks_offer = self.state.as_ref().is_some_and(|state| lacks_offer(case, state));
-                lacks_offer && self.offer(id, effects)
-            }
-            Status::Superseded { by } => {
-                let Some(offer) = case.offer().map(|offered| offered.hash) else { return false };
-                // Once it was said that it is over, it is over: owners who read that stop caring.
-                if is_said(case, offer, |result| matches!(result, OutcomeResult::Superseded { .. })) {
-                    return false;
-                }
-                let by = *by;
-                let again = self.may_be_offered_again(id, by) && self.offer(id, effects);
-                again || self.report(id, offer, OutcomeResult::Superseded { by }, effects)
-            }
-            Status::Collecting
-            | Status::Ready
-            | Status::Submitted
-            | Status::Effective { .. }
-            | Status::Rejected { .. }
-            | Status::Declined { .. }
-            | Status::Withdrawn
-            | Status::Expired
-            | Status::Voided => false,
+        if let Some(offer) = self.offer(case, &standing.status) {
+            let statement = Statement::sign(&offer, self.signer.as_ref());
+            return self.append_own(id, statement, effects);
         }
+        let Status::Superseded { by } = standing.status else { return false };
+        let Some(offer) = case.offer().map(|offered| offered.hash) else { return false };
+        !is_said_to_be_superseded(case, offer) && self.report(id, offer, OutcomeResult::Superseded { by }, effects)
     }
 
-    /// A superseded offer is made again on the new base, unless that would undo what somebody wanted.
-    fn may_be_offered_again(&self, id: CaseId, by: TransactionHash) -> bool {
-        let Some((case, state)) = self.case(&id).zip(self.state.as_ref()) else { return false };
-        let is_done = is_finished(case, state);
-        let is_voided = self.cases().any(|other| {
-            let names_it = matches!(&other.intent().change, Change::Void(void) if void.case == id);
-            names_it && other.offers().iter().flat_map(|offered| &offered.transactions).any(|one| one.hash() == by)
-        });
-        !is_done && !is_voided && case.offers().len() < limits::OFFERS_PER_CASE_MAX
-    }
-
-    /// Offers what the intent means today; `false` where that is nothing, or nothing new.
-    fn offer(&mut self, id: CaseId, effects: &mut Vec<Effect>) -> bool {
-        let Some((case, state)) = self.case(&id).zip(self.state.as_ref()) else { return false };
-        let Ok(plan) = (self.planner)(case.intent(), state) else { return false };
-        if case.offer().is_some_and(|offered| !is_better(offered, &plan, state)) {
-            return false;
-        }
-        let offer = Offer {
-            case: id,
-            intent: case.intent_hash(),
-            round: u32::try_from(case.offers().len()).expect("a case has at most 10,000 statements"),
-            base: plan.base,
-            transactions: plan.transactions.iter().map(|transaction| transaction.bytes().to_vec()).collect(),
-        };
-        let statement = Statement::sign(&offer, self.signer.as_ref());
-        self.append_own(id, statement, effects)
+    /// What is to be offered in a case now.
+    fn offer(&self, case: &Case, status: &Status) -> Option<Offer> {
+        next_offer(case, status, self.state.as_ref()?, self.cases(), self.planner)
     }
 
     /// Says what happened to an offer.
@@ -180,7 +132,8 @@ impl Coordinator {
             (Submission::Idle, Status::Submitted) => times.extend(resubmit_at(&entry.case)),
             (Submission::Idle, _) => {}
         }
-        let is_settled = is_settled(&entry.case, standing, self.state.as_ref());
+        let is_over = self.is_blind && !standing.status.is_open();
+        let is_settled = is_over || is_settled(&entry.case, standing, self.state.as_ref());
         match times.into_iter().filter(|at| *at > now).min() {
             Some(at) if !is_settled => self.schedule.wake(id, at),
             Some(_) | None => self.schedule.never(id),
@@ -206,21 +159,13 @@ impl Submission {
 
 /// An offer that became effective, of which nothing was said yet. Older offers too: their signatures lived on.
 fn unsaid_effect(case: &Case, state: &State) -> Option<(StatementHash, Timestamp)> {
-    let is_unsaid =
-        |offered: &&Offered| !is_said(case, offered.hash, |result| matches!(result, OutcomeResult::Effective { .. }));
+    let is_said = |offer| {
+        let mut outcomes = case.outcomes().iter();
+        outcomes.any(|outcome| outcome.offer == offer && matches!(outcome.result, OutcomeResult::Effective { .. }))
+    };
+    let is_unsaid = |offered: &&Offered| !is_said(offered.hash);
     let mut offers = case.offers().iter().filter(is_unsaid);
     offers.find_map(|offered| Some((offered.hash, effective_at(offered, state)?)))
-}
-
-fn is_said(case: &Case, offer: StatementHash, is_it: impl Fn(&OutcomeResult) -> bool) -> bool {
-    case.outcomes().iter().any(|outcome| outcome.offer == offer && is_it(&outcome.result))
-}
-
-/// Whether a plan differs from the offer and could become effective.
-fn is_better(offered: &Offered, plan: &Plan, state: &State) -> bool {
-    let hashes = |transactions: &[Transaction]| transactions.iter().map(Transaction::hash).collect::<Vec<_>>();
-    let is_free = plan.transactions.iter().all(|transaction| winner(state, transaction).is_none());
-    is_free && hashes(&offered.transactions) != hashes(&plan.transactions)
 }
 
 /// Whether nothing can happen to a case any more: it has ended, and each transaction that was ever offered is effective,

@@ -155,6 +155,8 @@ pub struct Coordinator {
     verifier: Verifier,
     schedule: Schedule,
     settled: BTreeSet<CaseId>,
+    /// Whether there will ever be topology to judge by.
+    is_blind: bool,
 }
 
 /// A case, and what is under way about it.
@@ -188,7 +190,13 @@ impl Coordinator {
             verifier: Verifier::default(),
             schedule: Schedule::default(),
             settled: BTreeSet::new(),
+            is_blind: false,
         }
+    }
+
+    /// There will never be topology: agents offer, hand in and watch, and a case that has ended by words has settled here.
+    pub fn without_topology(&mut self) {
+        self.is_blind = true;
     }
 
     /// Who may speak.

@@ -128,6 +128,9 @@ impl Driver {
             })?;
             mind.admit(identity, owner);
         }
+        if node.is_none() {
+            mind.without_topology();
+        }
         let nudge = Arc::new(Notify::new());
         let (tell, topology) = watch::channel(match &node {
             None => Topology::NotConfigured,

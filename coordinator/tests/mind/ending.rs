@@ -34,6 +34,28 @@ fn a_case_that_was_voided_is_not_offered_again() {
 }
 
 #[test]
+fn where_there_is_never_topology_a_case_settles_when_its_time_is_over_and_not_before() {
+    let mut play = Play::new();
+    let offer: Offer = {
+        let id = play.propose(1, play.raise_threshold());
+        play.case(&id).offer().unwrap().offer.clone()
+    };
+    play.mind = new_mind(&play.owners);
+    play.mind.without_topology();
+    play.stored.clear();
+    let id = play.propose(1, play.raise_threshold());
+    let offer = Offer { intent: play.case(&id).intent_hash(), ..offer };
+    play.take(&Statement::sign(&offer, &play.owners[0].identity)).unwrap();
+    play.approve(1, &id);
+    assert_eq!(play.mind.settled().count(), 0, "agents still sign it");
+
+    play.now = play.case(&id).intent().deadline.plus_micros(1);
+    let effects = play.mind.tick(play.now);
+    play.carry_out(effects);
+    assert_eq!(play.mind.settled().collect::<Vec<_>>(), [id]);
+}
+
+#[test]
 fn a_withdrawn_case_with_a_signature_stays_until_that_signature_is_dead() {
     let mut play = Play::new();
     let signed = play.propose(1, play.raise_threshold());

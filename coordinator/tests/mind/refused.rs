@@ -77,13 +77,14 @@ fn a_stranger_says_nothing() {
 }
 
 #[test]
-fn an_offer_that_an_owner_signs_is_refused() {
+fn an_offer_that_another_owner_signs_than_the_proposer_is_refused_and_so_is_an_owner_s_outcome() {
     let mut play = Play::new();
     let id = play.propose(1, play.raise_threshold());
     let mut offer: Offer = play.case(&id).offer().unwrap().offer.clone();
     offer.round = 1;
 
-    assert!(play.take(&Statement::sign(&offer, &play.owners[0].identity)).is_err());
+    assert!(play.take(&Statement::sign(&offer, &play.owners[1].identity)).is_err());
+    play.take(&Statement::sign(&offer, &play.owners[0].identity)).unwrap();
     let outcome = Outcome {
         case: id,
         offer: play.case(&id).offer().unwrap().hash,

@@ -124,7 +124,7 @@ fn a_coordinator_without_a_participant_is_right() {
     let folder = tempfile::tempdir().unwrap();
     let alone = coordinator(folder.path(), "");
     assert_eq!(alone.status.code(), Some(0), "{}", said(&alone));
-    assert!(said(&alone).contains("the owners' agents submit"), "{}", said(&alone));
+    assert!(said(&alone).contains("the owners' agents offer and submit"), "{}", said(&alone));
     assert!(!folder.path().join("data").exists(), "a check makes nothing");
 }
 

@@ -9,7 +9,10 @@ use canton_sandbox::{
     faults::{Code, Fault},
     network::{NodeVersion, Options},
 };
-use canton_topology::mapping::{Mapping, Permission, party_key};
+use canton_topology::{
+    id::PartyId,
+    mapping::{Mapping, Permission, party_key},
+};
 
 use self::stage::{Stage, text};
 
@@ -26,12 +29,12 @@ fn older() -> Options {
 
 #[test]
 fn a_party_that_was_never_used_is_hosted_the_simple_way() {
-    hosted_the_simple_way(options());
+    hosted_the_simple_way(&Stage::new(&OWNERS, options()));
 }
 
 #[test]
 fn a_party_that_was_never_used_is_hosted_the_simple_way_by_nodes_of_release_3_4() {
-    hosted_the_simple_way(older());
+    hosted_the_simple_way(&Stage::new(&OWNERS, older()));
 }
 
 #[test]
@@ -75,8 +78,7 @@ fn nothing_is_done_on_a_node_for_a_case_that_names_a_stranger() {
     }
 }
 
-fn hosted_the_simple_way(options: Options) {
-    let stage = Stage::new(&OWNERS, options);
+fn hosted_the_simple_way(stage: &Stage) {
     let party = stage.party().to_string();
     let made = stage.propose("alice", &["host", &party, "--on", "dave"]);
     assert!(text(&made, "advice").contains("never used"), "{made}");
@@ -122,30 +124,52 @@ fn a_party_gets_a_new_host_and_another_confirmation_threshold_in_one_change() {
 
 #[test]
 fn a_party_with_contracts_is_carried_over_and_nothing_is_lost() {
-    carried_over(options());
+    carried_over(&Stage::new(&OWNERS, options()));
+}
+
+#[test]
+fn a_coordinator_without_a_participant_carries_every_workflow() {
+    let stage = Stage::without_participant(&OWNERS, options());
+    let party = carried_over(&stage).to_string();
+    // What loses its base is offered anew, by whoever proposed it.
+    let change = |owner, more: &[&str]| text(&stage.propose(owner, &[&["change", &party], more].concat()), "case");
+    let first = change("alice", &["--remove-host", "carol"]);
+    let second = change("bob", &["--confirmations", "1"]);
+    stage.until("carol", &["show", &second], |shown| shown["offer"].is_string());
+    for case in [&first, &second] {
+        for owner in ["alice", "bob"] {
+            stage.until(owner, &["show", case], |shown| shown["status"] == "collecting");
+            stage.approve(owner, case);
+        }
+        for owner in OWNERS {
+            stage.until_effective(owner, case);
+        }
+    }
 }
 
 #[test]
 fn a_party_with_contracts_is_carried_over_between_nodes_of_release_3_4() {
-    carried_over(older());
+    carried_over(&Stage::new(&OWNERS, older()));
 }
 
 #[test]
 fn a_party_with_contracts_is_carried_over_from_release_3_5_to_3_4() {
-    carried_over(Options { version: NodeVersion::V3_5, other_versions: dave_is(NodeVersion::V3_4), ..older() });
+    carried_over(&Stage::new(
+        &OWNERS,
+        Options { version: NodeVersion::V3_5, other_versions: dave_is(NodeVersion::V3_4), ..older() },
+    ));
 }
 
 #[test]
 fn a_party_with_contracts_is_carried_over_from_release_3_4_to_3_5() {
-    carried_over(Options { other_versions: dave_is(NodeVersion::V3_5), ..older() });
+    carried_over(&Stage::new(&OWNERS, Options { other_versions: dave_is(NodeVersion::V3_5), ..older() }));
 }
 
 fn dave_is(version: NodeVersion) -> Vec<(String, NodeVersion)> {
     vec![("dave-node".to_owned(), version)]
 }
 
-fn carried_over(options: Options) {
-    let stage = Stage::new(&OWNERS, options);
+fn carried_over(stage: &Stage) -> PartyId {
     let party = stage.party();
     let before = stage.create(&party, 5);
     let refused = stage.must_fail("alice", &["propose", "host", &party.to_string(), "--on", "dave", "--simple"]);
@@ -195,4 +219,5 @@ fn carried_over(options: Options) {
     stage.runtime.block_on(stage.network.transact(Vec::new(), archive));
     assert!(stage.network.fork(node).is_none(), "{:?}", stage.network.fork(node));
     assert!(!stage.network.contracts(node).contains(&before[0]));
+    party
 }

@@ -11,6 +11,7 @@ use canton_client::{
     pruning::Schedule,
 };
 use canton_sandbox::{faults::Fault, network::Options};
+use canton_topology::id::PartyId;
 use protocol::book::{Book, Card, Entry};
 use signer_agent::parcel::seal::seal;
 
@@ -39,8 +40,11 @@ fn schedule() -> Schedule {
 
 /// A party with contracts, and a case that carries it over to dave.
 fn proposed(stage: &Stage) -> String {
-    let party = stage.party();
-    stage.create(&party, 3);
+    proposed_for(stage, &stage.party())
+}
+
+fn proposed_for(stage: &Stage, party: &PartyId) -> String {
+    stage.create(party, 3);
     let made = stage.propose("alice", &["host", &party.to_string(), "--on", "dave"]);
     let case = text(&made, "case");
     stage.step("dave", &case, "vet", "due");
@@ -280,4 +284,35 @@ fn a_node_that_comes_back_from_before_the_hosting_raises_the_alarm() {
     assert!(alarmed["alarms"][0].as_str().unwrap().starts_with("SilentFork"), "{alarmed}");
     let refused = stage.must_fail("dave", &["workflow", "run", &case]);
     assert!(text(&refused, "error").starts_with("SilentFork"), "{refused}");
+}
+
+#[test]
+fn a_node_that_came_back_from_before_the_hosting_and_has_caught_up_raises_the_alarm_all_the_same() {
+    let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    let party = stage.party();
+    let case = proposed_for(&stage, &party);
+    let id = stage.node("dave").id.clone();
+    up_to_disconnected(&stage, &case);
+    let backup = stage.network.back_up(&id);
+    finish(&stage, &case);
+    let end = stage.network.ledger_end(&id);
+
+    // Nobody looks while it catches up.
+    stage.kill_agent("dave");
+    stage.network.restore(&id, &backup);
+    let dave = node(&stage, "dave");
+    let alias = stage.runtime.block_on(dave.registered()).unwrap()[0].alias.clone();
+    assert!(stage.runtime.block_on(dave.reconnect(&alias)).unwrap());
+    for _ in 0..100 {
+        stage.create(&party, 1);
+        if stage.network.ledger_end(&id) > end {
+            break;
+        }
+    }
+    assert!(stage.network.ledger_end(&id) > end, "beyond where it was");
+    stage.start_agent("dave");
+
+    let alarmed = stage.until("dave", &["status"], |value| !value["alarms"].as_array().unwrap().is_empty());
+    let alarm = alarmed["alarms"][0].as_str().unwrap();
+    assert!(alarm.starts_with("SilentFork") && alarm.contains("another update than the import"), "{alarm}");
 }

@@ -11,7 +11,7 @@ use canton_client::{
     pruning::Schedule,
 };
 use canton_sandbox::{
-    faults::Fault,
+    faults::{Code, Fault},
     network::{Options, Storage},
 };
 use canton_topology::id::PartyId;
@@ -135,4 +135,40 @@ fn a_node_that_imports_nothing_is_connected_again_as_soon_as_it_can_be() {
     // It comes back once.
     stage.must("alice", &["withdraw", &case, "--reason", "dave has no database"]);
     nothing_is_left(&stage, "dave", &case);
+}
+
+#[test]
+fn a_host_whose_contracts_cannot_be_exported_is_taken_away_again_and_everything_comes_back() {
+    let stage = Stage::new(&OWNERS, options());
+    let schedule = scheduled(&stage);
+    let party = stage.party();
+    let case = proposed(&stage, &party);
+    stage.confirm("alice", &case, "prepare");
+    stage.approve("dave", &case);
+    stage.confirm("dave", &case, "disconnect");
+    let faults = stage.network.faults(&stage.node("alice").id);
+    (0..1_000).for_each(|_| faults.order("ExportPartyAcs", Fault::Named(Code::InvalidArgument, "EXPORT_ACS_ERROR")));
+    for owner in ["alice", "bob"] {
+        stage.approve(owner, &case);
+    }
+    stage.until("alice", &["workflow", "show", &case], |shown| shown["failed"]["step"] == "export");
+
+    let undo = text(&stage.propose("bob", &["change", &party.to_string(), "--remove-host", "dave"]), "case");
+    for owner in ["alice", "bob"] {
+        stage.approve(owner, &undo);
+    }
+    stage.until("alice", &["workflow", "show", &case], |shown| shown["steps"].as_array().unwrap().len() == 1);
+    assert_eq!(stage.runtime.block_on(console(&stage, "alice").schedule()).unwrap(), Some(schedule));
+
+    // Dave's node, which is disconnected, shows neither that it was a host nor that it is none any more.
+    let shown = stage.step("dave", &case, "put-back-target", "stopped");
+    let steps = shown["steps"].as_array().unwrap();
+    assert!(text(&steps[0], "why").starts_with("SaidToBeUndone"), "{shown}");
+    assert!(!stage.is_connected("dave"), "a human looks first");
+    stage.ask("dave", &["workflow", "run", &case, "--confirm", "put-back-target"]);
+    for owner in ["alice", "dave"] {
+        nothing_is_left(&stage, owner, &case);
+    }
+    assert!(stage.is_connected("dave"));
+    stage.until_effective("dave", &undo);
 }

@@ -6,16 +6,17 @@ mod stage;
 
 use std::time::Duration;
 
+use canton_client::ledger::Offset;
 use canton_sandbox::network::Options;
 use serde_json::{Value, json};
-use signer_agent::folder::Folder;
+use signer_agent::{folder::Folder, hosting::fork::LedgerMark};
 
 use self::stage::{Stage, text};
 
 const OWNERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 /// More than any ledger here ever has.
-const FAR: u64 = 1_000_000;
+const FAR: i64 = 1_000_000;
 
 fn names(shown: &Value) -> Vec<&str> {
     let mut names: Vec<&str> =
@@ -55,8 +56,9 @@ fn an_agent_whose_node_came_back_from_before_vouches_for_nothing_and_says_so() {
     let (bob, carol) = (Folder::open(&stage.path("bob")).unwrap(), Folder::open(&stage.path("carol")).unwrap());
     let party = stage.party().to_string();
     // Both saw their nodes' ledgers far ahead after a hosting, and now these end before.
-    bob.set_ledger_floor(FAR).unwrap();
-    carol.set_ledger_floor(FAR).unwrap();
+    let mark = |end| LedgerMark { end: Offset(end), imported: None };
+    bob.set_ledger_mark(&mark(FAR)).unwrap();
+    carol.set_ledger_mark(&mark(FAR)).unwrap();
 
     let change = text(&stage.propose("alice", &["change-thresholds", &party, "--confirmations", "1"]), "case");
     for owner in ["alice", "bob"] {
@@ -84,8 +86,8 @@ fn an_agent_whose_node_came_back_from_before_vouches_for_nothing_and_says_so() {
     assert_eq!(names(&shown["verified"]["not-yet"]), ["bob", "carol"], "{shown}");
 
     // Set up anew from the network, the nodes are believed again.
-    bob.set_ledger_floor(0).unwrap();
-    carol.set_ledger_floor(0).unwrap();
+    bob.set_ledger_mark(&mark(0)).unwrap();
+    carol.set_ledger_mark(&mark(0)).unwrap();
     for case in [&change, &host] {
         stage.until("alice", &["show", case], |shown| {
             let all = &shown["verified"];

@@ -143,6 +143,14 @@ pub struct Inbox {
     pub entries: Vec<InboxEntry>,
     /// The cursor to ask with next.
     pub next: u64,
+    /// Whether the coordinator reads topology. Where it does not, agents offer and hand in at once what they would have
+    /// left to it for a while; so nothing is gained by a lie.
+    #[serde(default = "usually")]
+    pub reads_topology: bool,
+}
+
+fn usually() -> bool {
+    true
 }
 
 /// One statement of one case.

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod merge;
 pub mod naming;
 pub mod newcomers;
+pub mod offering;
 pub mod parcel;
 pub mod part_name;
 pub mod plan;

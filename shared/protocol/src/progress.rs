@@ -60,6 +60,8 @@ pub enum Alarm {
     },
     /// The case has ended, and whoever holds its signatures can still make it effective.
     SignaturesAlive,
+    /// The source says that it is over, and the new host's own node cannot show it.
+    SaidToBeUndone,
     /// The case is effective, and what stands is not what its intent says.
     NotAsWanted {
         /// What differs.

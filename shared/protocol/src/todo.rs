@@ -6,18 +6,17 @@ use crate::{
     case::Case,
     hosting::HostingStep,
     life::{Standing, Status},
+    offering::lacks_offer,
     progress::{Actor, Item, Progress},
-    stage,
     statement::{OutcomeResult, StatementHash},
     submission::{Submitter, submitter},
     witness::WitnessedStep,
-    workflow::after,
 };
 
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The coordinator plans the intent and offers what it means.
+    /// The coordinator plans the intent and offers what it means; the proposer's agent where the coordinator does not.
     Offer,
     /// Owners sign. Each of these could; not all of them have to.
     Sign {
@@ -105,13 +104,6 @@ pub fn to_verify(checklist: &[Item<WitnessedStep>]) -> Vec<Step> {
         Some(Step::Verify { owner: owner.clone() })
     };
     due.filter_map(of_item).collect()
-}
-
-/// Whether there is no offer, or none of the stage that follows the one that is effective; not while another case comes
-/// first.
-pub fn lacks_offer(case: &Case, state: &State) -> bool {
-    let is_turn = after::is_reached(case.intent(), state);
-    is_turn && case.offer().is_none_or(|offered| stage::effective_at(offered, state).is_some())
 }
 
 fn submit(standing: &Standing) -> Vec<Step> {

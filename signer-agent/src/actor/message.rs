@@ -38,8 +38,13 @@ pub enum Message {
         /// Whether it was taken.
         reply: oneshot::Sender<Result<(), Received>>,
     },
-    /// The coordinator answered then.
-    Heard(Timestamp),
+    /// The coordinator answered.
+    Heard {
+        /// When.
+        at: Timestamp,
+        /// Whether it reads topology, as it says.
+        reads_topology: bool,
+    },
     /// Who else may speak.
     Directory(Vec<(IdentityPublicKey, Namespace)>),
     /// New topology, and when it was asked for.

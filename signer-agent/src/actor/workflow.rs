@@ -191,9 +191,16 @@ impl Actor {
 
     fn why<S>(&self, progress: &Progress<S>) -> Option<String> {
         match progress {
-            Progress::Stopped(Alarm::OtherContracts { exported, counted }) => {
-                Some(format!("OtherContracts: the source exported {exported}, the second host counted {counted}"))
-            }
+            Progress::Stopped(Alarm::OtherContracts { exported, counted }) => Some(format!(
+                "OtherContracts: the source exported {exported}, the second host counted {counted}; nothing is \
+                     imported; take the new host away again (`propose change PARTY --remove-host OWNER`), find out which \
+                     of the two is wrong, and propose the hosting anew"
+            )),
+            Progress::Stopped(Alarm::SaidToBeUndone) => Some(
+                "SaidToBeUndone: the source says that the new host was taken away again, and this node, disconnected, \
+                 cannot show it; look at another node, then `workflow run --confirm put-back-target` connects this one"
+                    .to_owned(),
+            ),
             Progress::Stopped(Alarm::SignaturesAlive) => {
                 Some("SignaturesAlive: whoever holds the signatures can still add the host; void them first".to_owned())
             }

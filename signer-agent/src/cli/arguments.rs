@@ -218,7 +218,8 @@ pub struct Run {
     /// Sign without asking where the whole change is of exactly this class.
     #[arg(long, value_enum)]
     pub yes_to: Vec<Rule>,
-    /// How long a complete case is left to the coordinator, in seconds, before this agent hands it in itself.
+    /// How long the coordinator has for what it does, in seconds, before this agent offers what its owner proposed, or
+    /// hands in what its owner approved.
     #[arg(long, value_name = "SECONDS", default_value_t = SUBMIT_AFTER)]
     pub submit_after: u64,
     /// How much is logged, on the standard error. No level shows a secret.

@@ -27,6 +27,9 @@ pub struct Held {
     /// The party's contracts that the new host held before the import: the sum that `ContractSet` keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Base64>,
+    /// The ledger's end at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_end: Option<i64>,
     /// The ledger's end after the import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported_at: Option<i64>,

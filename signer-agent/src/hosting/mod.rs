@@ -8,6 +8,7 @@ pub mod command;
 mod contracts;
 pub mod error;
 pub mod follow;
+pub mod fork;
 pub mod held;
 mod node;
 mod rest;
@@ -27,7 +28,7 @@ use canton_topology::id::PartyId;
 use custody::keys::parcel_key::ParcelKey;
 use protocol::{hosting::HostingStep, intent::CaseId, statement::Claim};
 
-use self::{error::StepError, held::Held, turn::due, view::View};
+use self::{error::StepError, fork::Fork, held::Held, turn::due, view::View};
 use crate::{coordinator_link::Link, folder::Folder};
 
 /// What a human at the agent says to a run of the owner's part.
@@ -140,18 +141,16 @@ impl Runner {
         node::is_disconnected(&self.tools.node).await
     }
 
-    /// Whether the node's ledger ends before where this agent saw it after a hosting: it was put back to an old state,
-    /// and goes another way than the one that others have seen.
+    /// Whether the node's ledger is another one than after a hosting: it was put back to an old state, and goes another
+    /// way than the one that others have seen.
     ///
     /// # Errors
     /// See [`StepError`].
     pub async fn silent_fork(&self) -> Result<Option<Fork>, StepError> {
-        let (Some(ledger), Some(floor)) = (&self.tools.ledger, self.tools.folder.ledger_floor()?) else {
+        let (Some(ledger), Some(mark)) = (&self.tools.ledger, self.tools.folder.ledger_mark()?) else {
             return Ok(None);
         };
-        let end = ledger.ledger_end().await?;
-        let end = u64::try_from(end.0).unwrap_or(0);
-        Ok((end < floor).then_some(Fork { floor, end }))
+        Ok(mark.fork(ledger).await?)
     }
 
     /// The pruning schedule that was turned off for a case and is to come back. What does not read, the step itself says.
@@ -179,26 +178,6 @@ impl Runner {
     /// See [`StepError`].
     pub async fn look(&self, party: &PartyId) -> Result<source::Looked, StepError> {
         source::look(self.tools.ledger()?, party).await
-    }
-}
-
-/// A ledger that came back from before a hosting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fork {
-    /// Where it was.
-    pub floor: u64,
-    /// Where it ends.
-    pub end: u64,
-}
-
-impl std::fmt::Display for Fork {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the node's ledger ends at {}, and this agent saw it at {} after a hosting: an older state was restored, and \
-             the node will go another way than the network; stop it, and set it up anew from the network",
-            self.end, self.floor
-        )
     }
 }
 

@@ -10,7 +10,7 @@ use canton_client::{
 use canton_topology::id::PartyId;
 use protocol::statement::{Claim, Snapshot};
 
-use super::{Step, contracts, error::StepError};
+use super::{Step, contracts, error::StepError, fork};
 use crate::{
     actor::ToVerify,
     parcel::{courier::Courier, seal},
@@ -18,9 +18,6 @@ use crate::{
 
 /// How long a node looks for the activation that topology shows already.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(120);
-
-/// What a ledger says that has forgotten what is asked for.
-const PRUNED: &str = "PARTICIPANT_PRUNED_DATA_ACCESSED";
 
 /// Whether a party was ever used, as far as a node's ledger tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +42,10 @@ pub(super) async fn look(ledger: &Ledger, party: &PartyId) -> Result<Looked, Ste
         return Ok(Looked::Unknown(words));
     }
     match ledger.first_update_of(party, Offset::BEGIN, end).await {
-        Ok(Some(at)) => Ok(Looked::Used(format!("the party took part in a transaction at offset {}", at.0))),
+        Ok(Some(one)) => Ok(Looked::Used(format!("the party took part in a transaction at offset {}", one.offset))),
         Ok(None) => Ok(Looked::Unused(u64::try_from(end.0).unwrap_or(0))),
         // It was pruned since it was asked.
-        Err(NodeError::Rejected { reason, message }) if reason == PRUNED => Ok(Looked::Unknown(format!(
+        Err(NodeError::Rejected { reason, message }) if reason == fork::PRUNED => Ok(Looked::Unknown(format!(
             "the ledger has just been pruned, so nobody can tell whether the party was used: {message}"
         ))),
         Err(error) => Err(error.into()),

@@ -14,7 +14,7 @@ use protocol::{
 };
 use tracing::{info, warn};
 
-use super::{Step, contracts, error::StepError, held::Held, node, source::blocking};
+use super::{Step, contracts, error::StepError, fork::LedgerMark, held::Held, node, source::blocking};
 use crate::{
     actor::now,
     folder::Remembered,
@@ -129,6 +129,7 @@ impl Step<'_> {
             let end = ledger.ledger_end().await?;
             let before = contracts::on_node(ledger, party, synchronizer, end).await?;
             held.before = Some(Base64(before.set.to_bytes()));
+            held.before_end = Some(end.0);
             self.hold(&held)?;
         }
         let file = tokio::fs::File::open(&plain).await.map_err(StepError::file(&plain))?;
@@ -148,6 +149,9 @@ impl Step<'_> {
                 after.set.count().saturating_sub(snapshot.contents.contracts)
             )));
         }
+        let first = held.before_end.map(Offset).ok_or_else(damaged)?;
+        let mark = LedgerMark::after_import(ledger, party, first, end).await?;
+        self.tools.folder.set_ledger_mark(&mark)?;
         held.imported_at = Some(end.0);
         self.hold(&held)?;
         tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
@@ -239,8 +243,9 @@ impl Step<'_> {
             if !ledger.is_hosted_locally(&self.view.change.party).await? {
                 return Err(StepError::NotYet("the node's ledger does not show the party yet".to_owned()));
             }
-            let end = u64::try_from(ledger.ledger_end().await?.0).unwrap_or(0);
-            self.tools.folder.set_ledger_floor(end)?;
+            let end = ledger.ledger_end().await?;
+            let before = self.tools.folder.ledger_mark()?.and_then(|mark| mark.imported);
+            self.tools.folder.set_ledger_mark(&LedgerMark { end, imported: before })?;
         }
         Ok(claim)
     }

@@ -37,7 +37,7 @@ fn is_next(item: &Item<HostingStep>, has_backup_command: bool, confirmed: &Confi
             step => !step.takes_a_human() || confirmed.steps.contains(&step),
         },
         // A human who knows better may connect the node all the same.
-        Progress::Stopped(Alarm::SignaturesAlive) => confirmed.steps.contains(&item.step),
+        Progress::Stopped(Alarm::SignaturesAlive | Alarm::SaidToBeUndone) => confirmed.steps.contains(&item.step),
         Progress::Done(_)
         | Progress::Waiting(_)
         | Progress::After(_)
@@ -94,9 +94,10 @@ mod tests {
     #[test]
     fn of_what_is_stopped_a_human_may_only_connect_the_node_again() {
         let step = HostingStep::PutBackTarget;
-        let alive = || Progress::Stopped(Alarm::SignaturesAlive);
-        assert!(!goes(step, alive(), &Confirmed::default()));
-        assert!(goes(step, alive(), &confirming(&[step])));
+        for alarm in [Alarm::SignaturesAlive, Alarm::SaidToBeUndone] {
+            assert!(!goes(step, Progress::Stopped(alarm.clone()), &Confirmed::default()));
+            assert!(goes(step, Progress::Stopped(alarm), &confirming(&[step])));
+        }
         let other = Alarm::OtherContracts { exported: String::new(), counted: String::new() };
         for alarm in [other, Alarm::NotAsWanted { reason: String::new() }] {
             assert!(!goes(HostingStep::Import, Progress::Stopped(alarm), &confirming(&[HostingStep::Import])));

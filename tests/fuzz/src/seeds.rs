@@ -242,7 +242,7 @@ pub fn bodies() -> Vec<Vec<u8>> {
             json(&Introductions { introductions: vec![introduction], next: Some("1220".to_owned()) }),
             json(&PostStatement { statement }),
             json(&Posted { sequence: 1, case: id, position: 0, head: head.clone() }),
-            json(&Inbox { entries, next: 2 }),
+            json(&Inbox { entries, next: 2, reads_topology: false }),
             json(&CaseList { cases: vec![summary.clone()] }),
             json(&CaseDetail { summary, head, missing: vec!["bob".to_owned()], statements }),
             json(&Problem { kind: "urn".to_owned(), title: "no".to_owned(), status: 400, detail: String::new() }),

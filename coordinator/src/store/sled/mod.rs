@@ -20,6 +20,7 @@ use std::{
     path::Path,
     sync::mpsc,
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use canton_topology::id::Namespace;
@@ -39,6 +40,10 @@ use super::{
 const CACHE_BYTES: u64 = 128 << 20;
 /// Bytes of statements after which [`Store::since`] stops early.
 const SINCE_BYTES_MAX: usize = 8 << 20;
+
+/// Whoever had the store before lets go of its file a moment after it has ended.
+const IN_USE_MAX: Duration = Duration::from_secs(5);
+const IN_USE_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The embedded store.
 pub struct SledStore {
@@ -61,15 +66,21 @@ impl SledStore {
             .create(folder)
             .map_err(|error| refused(format!("the folder cannot be made: {error}")))?;
         let config = ::sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
-        // sled asserts where a file is not as it left it.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        let tree = match opened {
-            Ok(Ok(tree)) => tree,
-            Ok(Err(::sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
-                return Err(StoreError::InUse { path: folder.display().to_string() });
+        let until = Instant::now() + IN_USE_MAX;
+        let tree = loop {
+            // sled asserts where a file is not as it left it.
+            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            match opened {
+                Ok(Ok(tree)) => break tree,
+                Ok(Err(::sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                    if Instant::now() > until {
+                        return Err(StoreError::InUse { path: folder.display().to_string() });
+                    }
+                    std::thread::sleep(IN_USE_LOOK_EVERY);
+                }
+                Ok(Err(error)) => return Err(refused(error.to_string())),
+                Err(_) => return Err(refused("its file is damaged beyond reading".to_owned())),
             }
-            Ok(Err(error)) => return Err(refused(error.to_string())),
-            Err(_) => return Err(refused("its file is damaged beyond reading".to_owned())),
         };
         let head = head(&tree)?;
         let (anchor, commits) = Anchor::open(folder).map_err(|error| refused(error.to_string()))?;

@@ -44,6 +44,8 @@ pub struct Stage {
     pub rules: &'static [&'static str],
     /// What the processes of agents find in their environment.
     environment: Vec<(OsString, OsString)>,
+    /// Whether coordinators read topology and submit.
+    has_participant: bool,
     /// Which coordinator is the present one.
     term: usize,
 }
@@ -77,6 +79,21 @@ impl Stage {
         environment: Vec<(OsString, OsString)>,
         more: &dyn Fn(&str) -> Vec<String>,
     ) -> Self {
+        Self::build(owners, options, environment, more, true)
+    }
+
+    /// Owners with agents and nodes, and a coordinator that has no participant.
+    pub fn without_participant(owners: &[&'static str], options: Options) -> Self {
+        Self::build(owners, options, Vec::new(), &|_| Vec::new(), false)
+    }
+
+    fn build(
+        owners: &[&'static str],
+        options: Options,
+        environment: Vec<(OsString, OsString)>,
+        more: &dyn Fn(&str) -> Vec<String>,
+        has_participant: bool,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut participants: Vec<String> = owners.iter().map(|owner| format!("{owner}-node")).collect();
         participants.push("coordinator-node".to_owned());
@@ -93,6 +110,7 @@ impl Stage {
             log_level: "info",
             rules: &["threshold-raise"],
             environment,
+            has_participant,
             term: 0,
         };
         stage.configure_coordinator(&[]);
@@ -130,10 +148,13 @@ impl Stage {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let synchronizer = &self.network.synchronizer().logical;
         let node = self.node("coordinator").address;
-        let text = format!(
-            "data = \"coordinator{}\"\nlisten = \"127.0.0.1:{port}\"\nformer = {former:?}\n\n[participant]\naddress = \"http://{node}\"\nsynchronizer = \"{synchronizer}\"\npoll_ms = 100\n",
-            self.term
-        );
+        let mut text =
+            format!("data = \"coordinator{}\"\nlisten = \"127.0.0.1:{port}\"\nformer = {former:?}\n\n", self.term);
+        if self.has_participant {
+            text += &format!(
+                "[participant]\naddress = \"http://{node}\"\nsynchronizer = \"{synchronizer}\"\npoll_ms = 100\n"
+            );
+        }
         std::fs::write(self.config(), text).unwrap();
     }
 

@@ -10,6 +10,7 @@ use canton_topology::{
     id::{ParticipantId, PartyId, SynchronizerId},
     mapping::Permission,
 };
+use serde::{Deserialize, Serialize};
 use tonic::Streaming;
 
 use super::{Ledger, Offset, everything_of};
@@ -17,6 +18,16 @@ use crate::{error::NodeError, wire};
 
 /// Largest update that is read, in bytes.
 const UPDATE_BYTES_MAX: usize = 64 << 20;
+
+/// A transaction or a reassignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateOfParty {
+    /// Where in this participant's ledger.
+    pub offset: Offset,
+    /// Which one.
+    pub id: String,
+}
 
 /// A change of who hosts a party.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +144,7 @@ impl Ledger {
         party: &PartyId,
         from_exclusive: Offset,
         to_inclusive: Offset,
-    ) -> Result<Option<Offset>, NodeError> {
+    ) -> Result<Option<UpdateOfParty>, NodeError> {
         if to_inclusive <= from_exclusive {
             return Ok(None);
         }
@@ -148,14 +159,15 @@ impl Ledger {
         };
         let mut updates = self.updates(from_exclusive, Some(to_inclusive), format).await?;
         while let Some(answer) = updates.message().await.map_err(|status| NodeError::from_status(&status, false))? {
-            match answer.update {
-                Some(Update::Transaction(one)) => return Offset::read("offset", one.offset).map(Some),
-                Some(Update::Reassignment(one)) => return Offset::read("offset", one.offset).map(Some),
-                Some(Update::OffsetCheckpoint(_)) => {}
+            let (offset, id) = match answer.update {
+                Some(Update::Transaction(one)) => (one.offset, one.update_id),
+                Some(Update::Reassignment(one)) => (one.offset, one.update_id),
+                Some(Update::OffsetCheckpoint(_)) => continue,
                 Some(Update::TopologyTransaction(_)) | None => {
                     return Err(NodeError::BadAnswer("an update that was not asked for".to_owned()));
                 }
-            }
+            };
+            return Ok(Some(UpdateOfParty { offset: Offset::read("offset", offset)?, id }));
         }
         Ok(None)
     }

@@ -6,7 +6,7 @@ use canton_client::{
     access::Access,
     ledger::{
         Ledger, Offset,
-        updates::{HostingChange, HostingEvent},
+        updates::{HostingChange, HostingEvent, UpdateOfParty},
     },
     participant::Options,
 };
@@ -151,7 +151,7 @@ async fn a_party_s_contracts_come_with_both_of_their_packages() {
 
 #[tokio::test]
 async fn one_transaction_is_enough_to_know_that_a_party_was_used() {
-    let used = Transaction { offset: 17, ..Transaction::default() };
+    let used = Transaction { offset: 17, update_id: "1220ab".to_owned(), ..Transaction::default() };
     let used = GetUpdatesResponse { update: Some(Update::Transaction(used)) }.encode_to_vec();
     let replay = Replay::default();
     replay.answer(UPDATES, Answer(Ok(Vec::new()))).answer(UPDATES, Answer::of(used));
@@ -160,7 +160,7 @@ async fn one_transaction_is_enough_to_know_that_a_party_was_used() {
     let first = async |from, to| ledger.first_update_of(&party, Offset(from), Offset(to)).await.unwrap();
 
     assert_eq!(first(0, 20).await, None);
-    assert_eq!(first(0, 20).await, Some(Offset(17)));
+    assert_eq!(first(0, 20).await, Some(UpdateOfParty { offset: Offset(17), id: "1220ab".to_owned() }));
     assert_eq!(first(20, 20).await, None, "nothing lies between");
     assert_eq!(replay.asked(UPDATES).len(), 2);
 }

@@ -79,7 +79,11 @@ impl Case {
     }
 
     fn append_offer(&mut self, statement: &Statement, directory: &Directory) -> Result<(), CaseError> {
-        self.check_coordinator(statement, directory, "only the coordinator makes offers")?;
+        // Whoever wants the change may say what it comes to: every agent plans it again before it signs.
+        if statement.signer() != self.intent_statement().signer() {
+            let why = "only the coordinator makes offers, or the identity key that signed the intent";
+            self.check_coordinator(statement, directory, why)?;
+        }
         let offer: Offer = statement.open()?;
         let field = |field, reason: String| CaseError::Field { kind: Kind::Offer, field, reason };
         if offer.intent != self.intent_hash() {

@@ -2,7 +2,11 @@
 
 use canton_topology::Timestamp;
 
-use super::{HostingStep, record::Record, touched::Touched};
+use super::{
+    HostingStep,
+    record::{Record, Undone},
+    touched::Touched,
+};
 use crate::{
     intent::{HostingPath, Seat},
     life::Standing,
@@ -20,8 +24,12 @@ pub fn checklist(
     now: Timestamp,
 ) -> Vec<Item<HostingStep>> {
     let list = List { record, standing, witnesses, touched, now, items: Vec::new() };
-    if record.activated().is_none() && !standing.status.is_open() {
+    let undone = record.undone();
+    if undone == Some(Undone::Seen) || record.activated().is_none() && !standing.status.is_open() {
         return list.ended();
+    }
+    if undone == Some(Undone::Said) {
+        return list.said_to_be_undone();
     }
     let mut items = match &record.change.path {
         HostingPath::Simple { .. } => list.simple(),
@@ -137,6 +145,16 @@ impl List<'_> {
             {
                 item.progress = Progress::Stopped(Alarm::SignaturesAlive);
             }
+        }
+        self.items
+    }
+
+    /// The new host itself sees nothing while it is disconnected, and does not take the source's word alone: connected
+    /// as a host, without the contracts, it would fork its ledger.
+    fn said_to_be_undone(mut self) -> Vec<Item<HostingStep>> {
+        if self.record.disconnected().is_some() || self.touched.connections {
+            let (by, progress) = (at(&self.record.change.target), Progress::Stopped(Alarm::SaidToBeUndone));
+            self.items.push(Item { step: HostingStep::PutBackTarget, by, progress });
         }
         self.items
     }

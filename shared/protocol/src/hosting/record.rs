@@ -18,6 +18,15 @@ use crate::{
 /// Whom a reader believes to speak for whom: its own book, or a coordinator's directory.
 pub type Speaks<'a> = &'a dyn Fn(&IdentityPublicKey, &Namespace) -> bool;
 
+/// How a reader knows that a hosting was undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Topology shows it.
+    Seen,
+    /// The source has put everything back; the reader's own node, which is disconnected, shows nothing of it.
+    Said,
+}
+
 /// A case of hosting with everything that was vouched for.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
@@ -146,6 +155,21 @@ impl<'a> Record<'a> {
         let mut offered = self.case.offers().iter().flat_map(|offered| &offered.transactions);
         let seen = offered.find_map(|transaction| self.state.effective_since(&transaction.hash()));
         seen.or_else(|| self.exported().map(|(_, snapshot)| snapshot.activated_at))
+    }
+
+    /// Whether the new host was added, and is gone again before it had the party's contracts.
+    pub fn undone(&self) -> Option<Undone> {
+        let HostingPath::Replicated { .. } = self.change.path else { return None };
+        if self.imported().is_some() {
+            return None;
+        }
+        let mut offered = self.case.offers().iter().flat_map(|offered| &offered.transactions);
+        if offered.any(|transaction| self.state.effective_since(&transaction.hash()).is_some()) {
+            return self.host().is_none().then_some(Undone::Seen);
+        }
+        // Whoever is through says nothing more.
+        let last = self.of_seat(&self.change.source).last();
+        last.is_some_and(|(_, said)| said.claim == Claim::PutBack).then_some(Undone::Said)
     }
 
     /// The transaction of the newest offer.

@@ -121,16 +121,18 @@ fn a_statement_about_another_case_is_refused() {
 }
 
 #[test]
-fn only_the_coordinator_offers_and_reports() {
+fn the_coordinator_and_the_proposer_offer_and_the_coordinator_alone_reports() {
     let (world, mut case) = offered();
     let offer = Offer { round: 1, ..case.offer().unwrap().offer.clone() };
     let hash = case.offer().unwrap().hash;
     let outcome = Outcome { case: case.id(), offer: hash, result: OutcomeResult::Submitted { at: world.now } };
-    let alice = &world.owner("alice").identity;
-    assert!(matches!(world.say(&mut case, &offer, alice), Err(CaseError::Speaker { kind: Kind::Offer, .. })));
+    let (alice, bob) = (&world.owner("alice").identity, &world.owner("bob").identity);
+    assert!(matches!(world.say(&mut case, &offer, bob), Err(CaseError::Speaker { kind: Kind::Offer, .. })));
     assert!(matches!(world.say(&mut case, &outcome, alice), Err(CaseError::Speaker { kind: Kind::Outcome, .. })));
     assert_eq!(world.say(&mut case, &outcome, &world.coordinator), Ok(Appended::New));
     assert_eq!(world.say(&mut case, &offer, &world.coordinator), Ok(Appended::New));
+    let offer = Offer { round: 2, ..offer };
+    assert_eq!(world.say(&mut case, &offer, alice), Ok(Appended::New));
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! A case that ends on the way, and what comes back on the nodes.
 
-use canton_topology::judge::{Time, Verifier, fold_batch};
+use canton_topology::{
+    judge::{Time, Verifier, fold_batch},
+    mapping::Mapping,
+    state::State,
+    transaction::{Operation, Transaction},
+};
 use protocol::{
     case::Case,
     hosting::{HostingStep, checklist::open_questions, record::Record, touched::Touched},
     identity::IdentityPublicKey,
     progress::{Alarm, Progress},
-    statement::Claim,
+    statement::{Backup, Claim},
 };
 
 use super::{
@@ -135,4 +140,68 @@ fn a_new_host_that_is_disconnected_takes_the_sources_word_for_the_activation() {
         let is_behind = matches!(item.step, HostingStep::Consent | HostingStep::Sign | HostingStep::Submit);
         assert!(!is_behind || matches!(item.progress, Progress::Done(_)), "{item:?}");
     }
+}
+
+/// The case of a new host that is effective, and the state that whoever is disconnected has.
+fn activated() -> (World, Case, State) {
+    let mut world = World::with_party();
+    let mut case = offered(&world, replicated(&world));
+    up_to_disconnected(&world, &mut case);
+    for name in ["bob", "carol"] {
+        answered(&world, &mut case, name);
+        world.must_approve(name, &mut case);
+    }
+    let before = world.state.clone();
+    let complete = world.standing(&case).complete.unwrap();
+    let time = Time { sequenced: world.now, effective: world.now };
+    fold_batch(&mut world.state, &mut Verifier::default(), &complete, time);
+    (world, case, before)
+}
+
+/// The owners take the new host away again.
+fn take_away(world: &mut World, case: &Case) {
+    let row = world.state.active(&case.offer().unwrap().transactions[0].unique_key()).unwrap().transaction.clone();
+    let Mapping::PartyToParticipant(mut mapping) = row.mapping().clone() else { panic!("{row:?}") };
+    mapping.participants.pop();
+    let serial = row.serial().next().unwrap();
+    world.state.assume(&Transaction::build(Operation::AddReplace, serial, &Mapping::PartyToParticipant(mapping)));
+}
+
+#[test]
+fn a_new_host_that_is_taken_away_again_before_it_has_the_contracts_leaves_nothing_changed_behind() {
+    let (mut world, mut case, before) = activated();
+    assert!(due(&world, &case).contains(&HostingStep::Export));
+    take_away(&mut world, &case);
+    assert_eq!(due(&world, &case), [HostingStep::PutBackSource, HostingStep::PutBackTarget]);
+
+    // The new host's own node is disconnected and shows nothing of it.
+    let now = std::mem::replace(&mut world.state, before);
+    let target = |world: &World, case: &Case| {
+        let list = list(world, case);
+        list.iter().find(|item| item.step == HostingStep::PutBackTarget).map(|item| item.progress.clone())
+    };
+    assert_eq!(target(&world, &case), None);
+    claim(&world, &mut case, "alice", Claim::PutBack);
+    assert_eq!(target(&world, &case), Some(Progress::Stopped(Alarm::SaidToBeUndone)));
+    // What the source says afterwards shows that it is not through.
+    let mut goes_on = case.clone();
+    claim(&world, &mut goes_on, "alice", Claim::Prepared { begin: 7 });
+    assert_eq!(target(&world, &goes_on), None);
+
+    claim(&world, &mut case, "dave", Claim::PutBack);
+    assert_eq!(list(&world, &case), []);
+    world.state = now;
+    assert_eq!(list(&world, &case), []);
+}
+
+#[test]
+fn a_host_that_has_the_contracts_and_leaves_later_puts_nothing_back() {
+    let (mut world, mut case, _) = activated();
+    claim(&world, &mut case, "alice", Claim::Exported(snapshot(&world)));
+    claim(&world, &mut case, "dave", Claim::BackedUp(Backup::Command));
+    let contents = snapshot(&world).contents;
+    claim(&world, &mut case, "dave", Claim::Imported { contents, ledger_end: 9 });
+    take_away(&mut world, &case);
+    assert!(!due(&world, &case).contains(&HostingStep::PutBackSource));
+    assert!(!due(&world, &case).contains(&HostingStep::PutBackTarget));
 }
