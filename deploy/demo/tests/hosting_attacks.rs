@@ -3,7 +3,7 @@
 
 mod stage;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use canton_client::{
     access::Access,
@@ -11,7 +11,7 @@ use canton_client::{
     pruning::Schedule,
 };
 use canton_sandbox::{faults::Fault, network::Options};
-use canton_topology::id::PartyId;
+use canton_topology::{id::PartyId, mapping::party_key};
 use protocol::book::{Book, Card, Entry};
 use signer_agent::parcel::seal::seal;
 
@@ -315,4 +315,66 @@ fn a_node_that_came_back_from_before_the_hosting_and_has_caught_up_raises_the_al
     let alarmed = stage.until("dave", &["status"], |value| !value["alarms"].as_array().unwrap().is_empty());
     let alarm = alarmed["alarms"][0].as_str().unwrap();
     assert!(alarm.starts_with("SilentFork") && alarm.contains("another update than the import"), "{alarm}");
+}
+
+#[test]
+fn a_snapshot_is_sealed_once_and_sent_until_it_is_imported_wherever_it_is_missing() {
+    let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    let party = stage.party();
+    let case = proposed_for(&stage, &party);
+    up_to_disconnected(&stage, &case);
+    let sealed = stage.path("alice").join("hosting").join(format!("{case}.contracts.age"));
+    let serial = |stage: &Stage| stage.network.head().active(&party_key(&party)).map(|row| row.transaction.serial());
+    let before = serial(&stage);
+    for owner in ["alice", "bob"] {
+        stage.approve(owner, &case);
+    }
+    // The coordinator goes away as soon as dave is a host, before alice has exported anything.
+    let until = Instant::now() + stage.patience;
+    while serial(&stage) == before {
+        assert!(Instant::now() < until, "it was not submitted");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    stage.kill_coordinator();
+    while !sealed.exists() {
+        assert!(Instant::now() < until, "it was not sealed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let bytes = std::fs::read(&sealed).unwrap();
+    stage.kill_agent("alice");
+    stage.start_agent("alice");
+    stage.start_coordinator();
+    stage.step("alice", &case, "export", "done");
+    assert_eq!(std::fs::read(&sealed).unwrap(), bytes, "exported and sealed once");
+
+    // Another coordinator has every statement, and no parcel.
+    let former = text(&stage.must("alice", &["status"]), "coordinator");
+    stage.kill_coordinator();
+    stage.start_another_coordinator(&[former]);
+    for owner in ["alice", "bob", "carol"] {
+        stage.move_to_present_coordinator(owner);
+    }
+    // Dave's node is disconnected: its agent has no topology to wait for.
+    stage.kill_agent("dave");
+    stage.enroll("dave");
+    stage.start_agent("dave");
+    stage.must("alice", &["hand-over", &case]);
+    stage.step("dave", &case, "count", "done");
+    stage.back_up("dave", &case);
+    stage.confirm("dave", &case, "import");
+    for owner in ["alice", "dave"] {
+        stage.step(owner, &case, "verify-target", "done");
+    }
+    assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
+    let is_gone = || {
+        (0..600).any(|_| {
+            !sealed.exists() || {
+                std::thread::sleep(Duration::from_millis(100));
+                false
+            }
+        })
+    };
+    assert!(is_gone(), "nobody needs it any more");
+    let of_dave = stage.path("dave").join("hosting").join(format!("{case}.contracts.age"));
+    assert!(!of_dave.exists());
 }

@@ -5,10 +5,12 @@ use protocol::{book::NoAddressee, witness::NotVerified};
 use thiserror::Error;
 
 use crate::{
+    coordinator_link::LinkError,
     folder::FolderError,
     parcel::{
         courier::{FetchError, SendError},
         open::OpenError,
+        patience::is_passing,
         seal::SealError,
     },
 };
@@ -63,6 +65,9 @@ pub enum StepError {
     /// A file that is not sent.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// The coordinator does not tell what it has.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// A file that does not come.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -100,7 +105,7 @@ impl StepError {
             Self::Addressee(_) => "Addressee",
             Self::Seal(_) => "Seal",
             Self::Open(_) => "Open",
-            Self::Send(_) => "Send",
+            Self::Send(_) | Self::Link(_) => "Send",
             Self::Fetch(_) => "Fetch",
             Self::Folder(_) => "Folder",
             Self::File { .. } => "File",
@@ -116,6 +121,7 @@ impl StepError {
             | Self::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_))
             | Self::Import(ImportError::Node(NodeError::Retry(_) | NodeError::OutcomeUnknown(_)))
             | Self::Stopping => true,
+            Self::Link(error) => is_passing(error),
             Self::NoLedger
             | Self::Used(_)
             | Self::Precondition(_)

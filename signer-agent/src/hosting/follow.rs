@@ -107,7 +107,7 @@ impl Follower {
                 self.attest(case, claim, human).await?;
                 Ok(Round::Done)
             }
-            None if answered => Ok(Round::Done),
+            None if self.runner.keep_sent(&view).await? || answered => Ok(Round::Done),
             None => Ok(Round::Nothing),
         }
     }

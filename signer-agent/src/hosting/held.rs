@@ -5,8 +5,20 @@ use canton_client::pruning::Schedule;
 use protocol::{
     api::Base64,
     hosting::{contract_set::ContractSet, touched::Touched},
+    parcel::Recipient,
+    statement::Snapshot,
 };
 use serde::{Deserialize, Serialize};
+
+/// A snapshot that was sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedSnapshot {
+    /// What it is.
+    pub snapshot: Snapshot,
+    /// For which key.
+    pub to: Recipient,
+}
 
 /// What is remembered of one case.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -24,6 +36,10 @@ pub struct Held {
     /// The node imports nothing, and is to be connected again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gives_up: bool,
+    /// The source's snapshot, from when it is sealed until it is imported: it is exported once, and sent again wherever it
+    /// is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedSnapshot>,
     /// The party's contracts that the new host held before the import: the sum that `ContractSet` keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Base64>,

@@ -122,6 +122,21 @@ impl Runner {
         done.map(|claim| claim.map(|claim| (claim, confirmed.steps.contains(&step))))
     }
 
+    /// Keeps what this owner has sent where the others can fetch it. Whether anything was to be done.
+    ///
+    /// # Errors
+    /// See [`StepError`].
+    pub async fn keep_sent(&self, view: &View) -> Result<bool, StepError> {
+        let _turn = self.turn.lock().await;
+        let confirmed = Confirmed::default();
+        let kept = Step { runner: self, tools: &self.tools, view, confirmed: &confirmed }.keep_sent().await;
+        let export = HostingStep::Export.name();
+        if kept.is_err() || self.doing(&view.case).failed.is_some_and(|failed| failed.step == export) {
+            self.ended(view.case, export, &kept);
+        }
+        kept
+    }
+
     /// Remembers how a step ended, for `workflow show`.
     fn ended<T>(&self, case: CaseId, step: &'static str, done: &Result<T, StepError>) {
         let failed = done.as_ref().err().map(|error| Failed {

@@ -8,13 +8,24 @@ use canton_client::{
     parties::Export,
 };
 use canton_topology::id::PartyId;
-use protocol::statement::{Claim, Snapshot};
+use protocol::{
+    book::Addressee,
+    hosting::HostingStep,
+    statement::{Claim, Snapshot},
+};
 
-use super::{Step, contracts, error::StepError, fork};
+use super::{Step, contracts, error::StepError, fork, held::SealedSnapshot};
 use crate::{
     actor::ToVerify,
-    parcel::{courier::Courier, seal},
+    parcel::{
+        courier::{Courier, Progress},
+        measure::content_of,
+        seal,
+    },
 };
+
+/// The name of the sealed snapshot, here and on the new host's side.
+pub(super) const SEALED: &str = "contracts.age";
 
 /// How long a node looks for the activation that topology shows already.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(120);
@@ -156,28 +167,88 @@ impl Step<'_> {
     }
 
     pub(super) async fn export(&self) -> Result<Claim, StepError> {
-        let (change, sealed) = (&self.view.change, self.file("contracts.age"));
         let addressee = self.view.addressee.clone()?;
+        let snapshot = match self.sealed_for(&addressee).await? {
+            Some(snapshot) => snapshot,
+            None => self.seal_anew(&addressee).await?,
+        };
+        self.send(&addressee, &snapshot).await?;
+        Ok(Claim::Exported(snapshot))
+    }
+
+    /// The snapshot that an attempt before this one has sealed, where it is whole and for that owner's key still.
+    async fn sealed_for(&self, addressee: &Addressee) -> Result<Option<Snapshot>, StepError> {
+        let (Some(held), path) = (self.held()?.sealed, self.file(SEALED)) else { return Ok(None) };
+        if held.to != *addressee.recipient() || !path.exists() {
+            return Ok(None);
+        }
+        let found = blocking(move || content_of(&path).map_err(StepError::file(&path))).await?;
+        Ok((found == held.snapshot.file.sealed).then_some(held.snapshot))
+    }
+
+    async fn seal_anew(&self, addressee: &Addressee) -> Result<Snapshot, StepError> {
+        let (change, sealed) = (&self.view.change, self.file(SEALED));
         let activated_at = self.view.activated.ok_or(StepError::Stopping)?;
+        let mut held = self.held()?;
+        if let Some(before) = held.sealed.take() {
+            // Nobody opens it. Where the coordinator cannot be reached, it forgets by itself.
+            let _ = self.courier().take_back(before.snapshot.file.sealed.hash).await;
+            self.hold(&held)?;
+        }
         let (plain, counted) = self.exported().await?;
-        let (from, into, to) = (plain.clone(), sealed.clone(), addressee.clone());
+        let (from, into, to) = (plain.clone(), sealed, addressee.clone());
         let file = blocking(move || {
             let opened = std::fs::File::open(&from).map_err(StepError::file(&from))?;
             Ok(seal::seal(opened, &to, &into, |_| {})?)
         })
         .await?;
-        // What nobody needs any more lies around nowhere.
-        tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
-        let contracts = counted.set.count();
-        let courier = Courier::new(self.tools.link.clone(), self.view.case);
-        courier.send(&addressee, &sealed, &mut |progress| self.progress(progress.bytes, contracts)).await?;
-        Ok(Claim::Exported(Snapshot {
+        let snapshot = Snapshot {
             party: change.party.clone(),
             target: change.target.participant.clone(),
             activated_at,
             contents: counted.set.contents(),
             file,
-        }))
+        };
+        held.sealed = Some(SealedSnapshot { snapshot: snapshot.clone(), to: *addressee.recipient() });
+        self.hold(&held)?;
+        // What nobody needs any more lies around nowhere.
+        tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
+        Ok(snapshot)
+    }
+
+    /// What is there already is not sent again.
+    async fn send(&self, addressee: &Addressee, snapshot: &Snapshot) -> Result<(), StepError> {
+        let contracts = snapshot.contents.contracts;
+        let mut progress = |progress: Progress| self.progress(progress.bytes, contracts);
+        self.courier().send(addressee, &self.file(SEALED), &mut progress).await?;
+        Ok(())
+    }
+
+    fn courier(&self) -> Courier {
+        Courier::new(self.tools.link.clone(), self.view.case)
+    }
+
+    /// The snapshot that was vouched for stays with the coordinator, whichever that is by now, until it is imported; then
+    /// nothing of it is left here. Whether anything was to be done.
+    pub(super) async fn keep_sent(&self) -> Result<bool, StepError> {
+        let mut held = self.held()?;
+        let Some(sealed) = &held.sealed else { return Ok(false) };
+        let import = self.view.items.iter().find(|item| item.step == HostingStep::Import);
+        if import.is_none_or(|item| matches!(item.progress, protocol::progress::Progress::Done(_))) {
+            held.sealed = None;
+            self.hold(&held)?;
+            let path = self.file(SEALED);
+            if path.exists() {
+                tokio::fs::remove_file(&path).await.map_err(StepError::file(&path))?;
+            }
+            return Ok(true);
+        }
+        let is_vouched_for = self.view.snapshot.as_ref() == Some(&sealed.snapshot);
+        if !is_vouched_for || self.courier().is_kept(sealed.snapshot.file.sealed).await? {
+            return Ok(false);
+        }
+        self.send(&self.view.addressee.clone()?, &sealed.snapshot).await?;
+        Ok(true)
     }
 
     pub(super) async fn count(&self) -> Result<Claim, StepError> {

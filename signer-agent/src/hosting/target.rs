@@ -14,7 +14,14 @@ use protocol::{
 };
 use tracing::{info, warn};
 
-use super::{Step, contracts, error::StepError, fork::LedgerMark, held::Held, node, source::blocking};
+use super::{
+    Step, contracts,
+    error::StepError,
+    fork::LedgerMark,
+    held::Held,
+    node,
+    source::{SEALED, blocking},
+};
 use crate::{
     actor::now,
     folder::Remembered,
@@ -154,7 +161,9 @@ impl Step<'_> {
         self.tools.folder.set_ledger_mark(&mark)?;
         held.imported_at = Some(end.0);
         self.hold(&held)?;
-        tokio::fs::remove_file(&plain).await.map_err(StepError::file(&plain))?;
+        for path in [plain, self.file(SEALED)].into_iter().filter(|path| path.exists()) {
+            tokio::fs::remove_file(&path).await.map_err(StepError::file(&path))?;
+        }
         Ok(Claim::Imported { contents: snapshot.contents, ledger_end: u64::try_from(end.0).unwrap_or(0) })
     }
 
@@ -164,7 +173,7 @@ impl Step<'_> {
         let sealed = match &self.confirmed.sealed {
             Some(by_hand) => by_hand.clone(),
             None => {
-                let into = self.file("contracts.age");
+                let into = self.file(SEALED);
                 let courier = Courier::new(self.tools.link.clone(), self.view.case);
                 courier.fetch(snapshot.file.sealed, &into, &mut |progress| self.progress(progress.bytes, 0)).await?;
                 into

@@ -219,6 +219,18 @@ impl Courier {
         part.finish(parcel, into).await
     }
 
+    /// Whether the coordinator has all of a parcel.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn is_kept(&self, parcel: Content) -> Result<bool, LinkError> {
+        match self.link.parcel(self.case, parcel.hash).await {
+            Ok(status) => Ok(status.length == parcel.length && status.state == ParcelState::Complete),
+            Err(error) if is_slug(&error, "parcel-unknown") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes a parcel of one's own back.
     ///
     /// # Errors

@@ -83,7 +83,7 @@ impl Attempts {
 }
 
 /// Whether the same may work in a moment.
-pub(super) fn is_passing(error: &LinkError) -> bool {
+pub(crate) fn is_passing(error: &LinkError) -> bool {
     match error {
         LinkError::Unreachable(_) => true,
         // Too slow, too busy, stopping.

@@ -218,7 +218,7 @@ impl Stage {
         }
     }
 
-    fn enroll(&self, owner: &str) {
+    pub fn enroll(&self, owner: &str) {
         let output = Command::new(env!("CARGO_BIN_EXE_demo"))
             .args(["coordinator", "invite", owner, "--json", "--config"])
             .arg(self.config())
