@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use canton_client::access::Access;
+use canton_client::{access::Access, participant::Options};
 use canton_topology::id::SynchronizerId;
 use protocol::identity::IdentityPublicKey;
 use serde::Deserialize;
@@ -52,6 +52,13 @@ pub struct ParticipantConfig {
     pub timeout: Duration,
     /// How it lets us in.
     pub access: Access,
+}
+
+impl ParticipantConfig {
+    /// How it is called.
+    pub fn options(&self) -> Options {
+        Options { address: self.address.clone(), timeout: self.timeout, access: self.access.clone() }
+    }
 }
 
 /// Why a configuration is refused.

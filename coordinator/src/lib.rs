@@ -15,6 +15,7 @@ pub mod enrolment;
 pub mod identity;
 pub mod mailbox;
 pub mod parcels;
+pub mod power;
 pub mod register;
 pub mod run;
 pub mod store;

@@ -2,10 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use canton_client::{
-    access::AccessError,
-    participant::{Options as ParticipantOptions, Participant},
-};
+use canton_client::{access::AccessError, participant::Participant};
 use protocol::{limits, plan::Planner, statement::SignStatements as _};
 use thiserror::Error;
 use tokio::{
@@ -29,6 +26,7 @@ use crate::{
     identity::{self, IdentityError},
     mailbox::Mailbox,
     parcels::{Parcels, files::FilesError, keeper},
+    power,
     register::Register,
     store::{Store, StoreError, sled::SledStore},
     tls::{
@@ -135,14 +133,17 @@ pub async fn run(
 /// See [`RunError`].
 pub async fn start(options: Options) -> Result<Running, RunError> {
     let node = connect(&options.config)?;
-    start_with(options, node).await
+    let participant = options.config.participant.clone();
+    let running = start_with(options, node).await?;
+    if let Some(participant) = participant {
+        tokio::spawn(power::warn_of(participant.options(), participant.synchronizer, running.stop.subscribe()));
+    }
+    Ok(running)
 }
 
 fn connect(config: &Config) -> Result<Option<Arc<dyn Node>>, RunError> {
     let Some(wanted) = &config.participant else { return Ok(None) };
-    let options =
-        ParticipantOptions { address: wanted.address.clone(), timeout: wanted.timeout, access: wanted.access.clone() };
-    let participant = Participant::new(&options).map_err(RunError::Participant)?;
+    let participant = Participant::new(&wanted.options()).map_err(RunError::Participant)?;
     Ok(Some(Arc::new(Connected { participant, synchronizer: wanted.synchronizer.clone() })))
 }
 

@@ -6,20 +6,14 @@ use std::{path::Path, time::SystemTime};
 use anyhow::Context as _;
 use canton_client::{
     check::{Api, Line, Subject, Use, Verdict, check, least_rights, worst},
-    error::NodeError,
-    participant::{Options, Participant},
-};
-use canton_topology::{
-    id::ParticipantId,
-    mapping::Mapping,
-    snapshot::Item,
-    transaction::{Operation, Transaction},
+    participant::Options,
 };
 use serde_json::json;
 
 use super::{End, Outcome};
 use crate::{
     config::{Config, ParticipantConfig},
+    power::{self, NotLooked},
     tls,
 };
 
@@ -39,7 +33,7 @@ pub fn run(path: &Path, json: bool) -> Outcome {
 }
 
 async fn look(config: &ParticipantConfig) -> Vec<Line> {
-    let options = Options { address: config.address.clone(), timeout: config.timeout, access: config.access.clone() };
+    let options = config.options();
     let subject = Subject {
         options: &options,
         api: Api::Admin,
@@ -57,51 +51,26 @@ async fn look(config: &ParticipantConfig) -> Vec<Line> {
 /// A coordinator has no power. Its participant has some where it hosts a party or holds a key of an owner.
 async fn power(options: &Options, config: &ParticipantConfig) -> Line {
     let tried = "what power the participant has";
-    let read = async {
-        let participant = Participant::new(options)?;
-        anyhow::Ok((participant.id().await?, participant.topology(&config.synchronizer).await?))
+    let power = match power::look(options, &config.synchronizer).await {
+        Ok(power) => power,
+        Err(NotLooked::Node(refused)) => return Line::unknown_of(tried, &refused),
+        Err(NotLooked::Access(error)) => return Line::unknown(tried, error.to_string(), "mend the configuration"),
     };
-    let (participant, rows) = match read.await {
-        Ok(read) => read,
-        Err(error) => {
-            return match error.downcast_ref::<NodeError>() {
-                Some(refused) => Line::unknown_of(tried, refused),
-                None => Line::unknown(tried, format!("{error:#}"), "mend the configuration"),
-            };
-        }
-    };
-    let powers = powers(&participant, &rows);
-    if powers.is_empty() {
-        return Line::right(tried, format!("{participant} hosts no party and owns no decentralized namespace"));
+    let participant = power.participant;
+    if power.found.is_empty() {
+        let keys = if power.lists_keys {
+            "holds no key of an owner"
+        } else {
+            "whether it holds a key of an owner it does not tell to this user, who need not know; its operator looks with \
+             `keys.secret.list` in its console"
+        };
+        let found = format!("{participant} hosts no party and owns no decentralized namespace; {keys}");
+        return Line::right(tried, found);
     }
-    let found = format!("{participant} {}", powers.join("; "));
+    let found = format!("{participant} {}", power.found.join("; "));
     let advice = "give the coordinator a participant of its own, or none: whoever runs a coordinator on an owner's node can be \
                   thought to sign with it, and one machine lost is then both";
     Line::wrong(tried, found, advice)
-}
-
-/// What active rows say that a participant may do for others.
-fn powers(participant: &ParticipantId, rows: &[Item]) -> Vec<String> {
-    let is_active =
-        |row: &&Item| row.valid_until.is_none() && row.transaction.transaction.operation() == Operation::AddReplace;
-    let active = rows.iter().filter(is_active).map(|row| &row.transaction.transaction);
-    active.filter_map(|transaction| power_by(participant, transaction)).collect()
-}
-
-fn power_by(participant: &ParticipantId, transaction: &Transaction) -> Option<String> {
-    match transaction.mapping() {
-        Mapping::PartyToParticipant(hosting) => {
-            let is_host = hosting.participants.iter().any(|host| host.participant == *participant);
-            // Every participant has a party of its own.
-            let is_own = hosting.party.uid() == participant.uid();
-            (is_host && !is_own).then(|| format!("hosts the party {}", hosting.party))
-        }
-        Mapping::DecentralizedNamespaceDefinition(definition) => {
-            let is_owner = definition.owners.contains(participant.namespace());
-            is_owner.then(|| format!("is an owner of the decentralized namespace {}", definition.namespace))
-        }
-        _ => None,
-    }
 }
 
 fn tell(lines: &[Line], rights: &[String], json: bool) -> End {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -15,9 +15,12 @@ use canton_sandbox::{
     network::{Network, Options},
 };
 use canton_topology::{
-    id::{Namespace, PartyId, UniqueIdentifier},
-    key::KeyUsage,
-    mapping::{HostingParticipant, Mapping, NamespaceDelegation, PartyToParticipant, Permission},
+    id::{Namespace, PartyId, UniqueIdentifier, decentralized_namespace},
+    key::{KeySpec, KeyUsage},
+    mapping::{
+        DecentralizedNamespaceDefinition, HostingParticipant, Mapping, NamespaceDelegation, PartyToParticipant,
+        Permission,
+    },
     transaction::{Operation, Serial, SignedTransaction, Transaction},
 };
 use serde_json::Value;
@@ -109,10 +112,16 @@ async fn a_coordinator_says_when_its_participant_hosts_a_party() {
     assert_eq!(innocent.status.code(), Some(0), "{}", said(&innocent));
     assert!(said(&innocent).contains("hosts no party"), "{}", said(&innocent));
 
+    assert!(said(&innocent).contains("holds no key of an owner"), "{}", said(&innocent));
+
     host_a_party(&network).await;
+    let key = own_a_namespace(&network).await;
     let powerful = coordinator(folder.path(), &section);
     assert_eq!(powerful.status.code(), Some(1), "{}", said(&powerful));
-    assert!(said(&powerful).contains("hosts the party treasury::"), "{}", said(&powerful));
+    for power in ["hosts the party treasury::", "is an owner of the decentralized namespace", &key] {
+        assert!(said(&powerful).contains(power), "{power}: {}", said(&powerful));
+    }
+    assert!(logged_by_serve(folder.path(), 3).contains(&key), "whoever serves with it is told too");
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let away = coordinator(folder.path(), &section.replace(&node.address.to_string(), &nobody.to_string()));
@@ -126,6 +135,50 @@ fn a_coordinator_without_a_participant_is_right() {
     assert_eq!(alone.status.code(), Some(0), "{}", said(&alone));
     assert!(said(&alone).contains("the owners' agents offer and submit"), "{}", said(&alone));
     assert!(!folder.path().join("data").exists(), "a check makes nothing");
+}
+
+/// What a coordinator logs until it has said so many alarms.
+fn logged_by_serve(folder: &Path, alarms: usize) -> String {
+    let mut serves = Command::new(env!("CARGO_BIN_EXE_demo"))
+        .args(["coordinator", "serve", "--config"])
+        .arg(folder.join("coordinator.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(serves.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let logged: Vec<String> = lines.filter(|line| line.contains("ALARM")).take(alarms).collect();
+    serves.kill().unwrap();
+    serves.wait().unwrap();
+    logged.join("\n")
+}
+
+/// A namespace whose key is in the first participant's vault, and another one that the participant itself is an owner of.
+/// What is said of the key.
+async fn own_a_namespace(network: &Network) -> String {
+    let node = &network.participants()[0];
+    let address = format!("http://{}", node.address);
+    let options = ClientOptions { address, timeout: Duration::from_secs(10), access: Access::default() };
+    let participant = Participant::new(&options).unwrap();
+    let synchronizer = &network.synchronizer().logical;
+    let key = participant.generate_signing_key("treasury", KeySpec::Ed25519, &[KeyUsage::Namespace]).await.unwrap();
+    let owners = vec![node.id.namespace().clone()];
+    let definition =
+        DecentralizedNamespaceDefinition { namespace: decentralized_namespace(&owners), threshold: 1, owners };
+    let root = Mapping::NamespaceDelegation(NamespaceDelegation::root(key.clone()));
+    let definition = Mapping::DecentralizedNamespaceDefinition(definition);
+    for (mapping, signer) in [(root, &key), (definition, &node.namespace_key)] {
+        let transaction = Transaction::build(Operation::AddReplace, Serial::FIRST, &mapping);
+        // A node signs only what carries a signature already; a stranger's will do, and goes no further.
+        let begun = vec![NodeKey::generate(&[KeyUsage::Namespace]).sign(&transaction)];
+        let begun = SignedTransaction::new(transaction.clone(), begun, true);
+        let signature = participant.sign(synchronizer, &begun, signer).await.unwrap();
+        let signed = SignedTransaction::new(transaction.clone(), vec![signature], false);
+        participant.add(synchronizer, &[signed]).await.unwrap();
+        until_active(network, &transaction).await;
+    }
+    format!("holds the key {} of the namespace", key.fingerprint_ref())
 }
 
 /// A party of a fresh owner on the first participant.
@@ -150,11 +203,15 @@ async fn host_a_party(network: &Network) {
     let by_host = participant.sign(synchronizer, &hosting, &node.namespace_key).await.unwrap();
     hosting.signatures.push(by_host);
     participant.add(synchronizer, &[root, hosting.clone()]).await.unwrap();
+    until_active(network, &hosting.transaction).await;
+}
+
+async fn until_active(network: &Network, transaction: &Transaction) {
     for _ in 0..1000 {
-        if network.head().active(&hosting.transaction.unique_key()).is_some() {
+        if network.head().active(&transaction.unique_key()).is_some() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the party was never hosted");
+    panic!("{transaction:?} was never effective");
 }
