@@ -5,7 +5,9 @@ mod stage;
 
 use std::time::Duration;
 
+use canton_client::check::{Api, Use, least_rights};
 use canton_sandbox::{
+    access::{Access, Holder, LedgerUser},
     faults::{Code, Fault},
     network::{NodeVersion, Options},
 };
@@ -129,7 +131,7 @@ fn a_party_with_contracts_is_carried_over_and_nothing_is_lost() {
 
 #[test]
 fn a_coordinator_without_a_participant_carries_every_workflow() {
-    let stage = Stage::without_participant(&OWNERS, options());
+    let stage = Stage::without_participant(&OWNERS, options(), &|_| Vec::new());
     let party = carried_over(&stage).to_string();
     // What loses its base is offered anew, by whoever proposed it.
     let change = |owner, more: &[&str]| text(&stage.propose(owner, &[&["change", &party], more].concat()), "case");
@@ -145,6 +147,41 @@ fn a_coordinator_without_a_participant_carries_every_workflow() {
             stage.until_effective(owner, case);
         }
     }
+}
+
+/// Agents whose tokens allow what `check` prints, and a user of the Ledger API.
+fn carried_over_with_rights(ledger: LedgerUser, carry: impl FnOnce(&Stage)) {
+    let rights = least_rights("agent", &[Use::Topology, Use::Replication], Api::Admin);
+    let services = rights.split('"').filter(|words| words.starts_with("com.")).map(str::to_owned).collect();
+    let holder = Holder { token: "agent".to_owned(), admin_services: services, ledger };
+    let access = Access { tokens: Some(vec![holder]), ..Access::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "agent").unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let words = |_: &str| vec!["--participant-token".to_owned(), token.display().to_string()];
+    carry(&Stage::without_participant(&OWNERS, Options { access, ..options() }, &words));
+}
+
+#[test]
+fn a_party_with_contracts_is_carried_over_with_exactly_the_rights_that_check_prints() {
+    carried_over_with_rights(LedgerUser::AdminWhoReads, |stage| drop(carried_over(stage)));
+}
+
+#[test]
+fn an_agent_that_may_not_read_as_the_party_says_so_and_the_party_is_not_taken_for_unused() {
+    carried_over_with_rights(LedgerUser::Admin, |stage| {
+        let party = stage.party();
+        stage.create(&party, 1);
+        let made = stage.propose("alice", &["host", &party.to_string(), "--on", "dave"]);
+        let advice = text(&made, "advice");
+        assert!(
+            advice.contains("PermissionDenied") && advice.ends_with("carrying contracts over is right in any case")
+        );
+        let case = text(&made, "case");
+        let shown = stage.until("alice", &["workflow", "show", &case], |shown| shown["waits"]["step"] == "survey");
+        assert!(text(&shown["waits"], "fix").contains("`check` prints the least that is needed"), "{shown}");
+    });
 }
 
 #[test]

@@ -69,8 +69,20 @@ pub enum LedgerUser {
     Unknown,
     /// A user without special rights.
     Plain,
-    /// A user who may administer the participant.
+    /// A user who may administer the participant, which includes nothing of what parties have (ParticipantAdmin).
     Admin,
+    /// The same, who may read as any party too (CanReadAsAnyParty).
+    AdminWhoReads,
+}
+
+impl LedgerUser {
+    /// Whether whoever asks may read what a party has; anybody may where no token is asked for.
+    pub(crate) fn may_read<T>(request: &tonic::Request<T>) -> Result<(), tonic::Status> {
+        match request.extensions().get::<Self>() {
+            None | Some(Self::AdminWhoReads) => Ok(()),
+            Some(Self::Unknown | Self::Plain | Self::Admin) => Err(refused::permission_denied()),
+        }
+    }
 }
 
 /// Which of the two sockets.
@@ -107,23 +119,29 @@ impl Guard {
         Asking { inner, guard: self.clone() }
     }
 
-    fn refuses(&self, service: &str, request: &Request<Body>) -> Option<tonic::Status> {
-        let tokens = self.tokens.as_ref()?;
+    /// Who asks, where tokens are asked for.
+    ///
+    /// # Errors
+    /// What is answered to whoever may not.
+    fn asks(&self, service: &str, request: &Request<Body>) -> Result<Option<LedgerUser>, tonic::Status> {
+        let Some(tokens) = self.tokens.as_ref() else { return Ok(None) };
         let rpc = request.uri().path().rsplit('/').next().unwrap_or_default();
         let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
         let token = header.and_then(|header| header.strip_prefix("Bearer "));
         let holder = tokens.iter().find(|holder| Some(holder.token.as_str()) == token);
         match (self.socket, holder) {
-            (Socket::Admin, Some(holder)) if holder.admin_services.iter().any(|one| one == service) => None,
-            (Socket::Admin, _) => Some(refused::unauthenticated()),
-            (Socket::Ledger, None) => Some(refused::unauthenticated_with_trace()),
+            (Socket::Admin, Some(holder)) if holder.admin_services.iter().any(|one| one == service) => {
+                Ok(Some(holder.ledger))
+            }
+            (Socket::Admin, _) => Err(refused::unauthenticated()),
+            (Socket::Ledger, None) => Err(refused::unauthenticated_with_trace()),
             (Socket::Ledger, Some(holder)) => {
                 let may = match holder.ledger {
                     LedgerUser::Unknown => false,
                     LedgerUser::Plain => !needs_admin(rpc),
-                    LedgerUser::Admin => true,
+                    LedgerUser::Admin | LedgerUser::AdminWhoReads => true,
                 };
-                (!may).then(refused::permission_denied)
+                if may { Ok(Some(holder.ledger)) } else { Err(refused::permission_denied()) }
             }
         }
     }
@@ -149,10 +167,15 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answer {
-        match self.guard.refuses(S::NAME, &request) {
-            None => Box::pin(self.inner.call(request)),
-            Some(status) => {
+    fn call(&mut self, mut request: Request<Body>) -> Answer {
+        match self.guard.asks(S::NAME, &request) {
+            Ok(user) => {
+                if let Some(user) = user {
+                    request.extensions_mut().insert(user);
+                }
+                Box::pin(self.inner.call(request))
+            }
+            Err(status) => {
                 let answer = status.into_http::<Body>();
                 Box::pin(async { Ok(answer) })
             }

@@ -301,4 +301,7 @@ fn least_rights_name_exactly_the_services_that_are_called() {
     assert!(TOPOLOGY.iter().all(|name| text.contains(&format!("\"{name}\""))), "{text}");
     assert!(!text.contains("Pruning"), "{text}");
     assert_eq!(least_rights("agent", &BOTH, Api::Admin).matches("com.digitalasset.canton").count(), 8);
+    assert!(least_rights("agent", &[Use::Topology, Use::Vault], Api::Admin).contains("VaultService"));
+    let ledger = least_rights("agent", &BOTH, Api::Ledger);
+    assert!(ledger.contains("ParticipantAdmin (for GetParties) and CanReadAs"), "{ledger}");
 }

@@ -14,6 +14,7 @@ use super::{
     print::{self, Form},
 };
 use crate::{
+    backends,
     folder::{Config, Folder},
     process,
 };
@@ -23,12 +24,12 @@ const USER: &str = "<the user in the tokens' sub>";
 
 pub async fn run(folder: &Folder, form: &Form) -> anyhow::Result<End> {
     let config = folder.config()?;
-    let uses: &[Use] = if config.ledger.is_some() { &[Use::Topology, Use::Replication] } else { &[Use::Topology] };
-    let mut lines = look(&config, &config.participant, &config.participant_access, Api::Admin, uses).await;
-    let mut rights = vec![least_rights(USER, uses, Api::Admin)];
+    let uses = uses(&config);
+    let mut lines = look(&config, &config.participant, &config.participant_access, Api::Admin, &uses).await;
+    let mut rights = vec![least_rights(USER, &uses, Api::Admin)];
     if let Some(ledger) = &config.ledger {
-        lines.extend(look(&config, ledger, &config.ledger_access, Api::Ledger, uses).await);
-        rights.push(least_rights(USER, uses, Api::Ledger));
+        lines.extend(look(&config, ledger, &config.ledger_access, Api::Ledger, &uses).await);
+        rights.push(least_rights(USER, &uses, Api::Ledger));
     }
     let verdict = worst(&lines);
     match form {
@@ -43,6 +44,16 @@ pub async fn run(folder: &Folder, form: &Form) -> anyhow::Result<End> {
         Verdict::Unknown => End::NotYet,
         Verdict::Wrong => End::NotWell,
     })
+}
+
+/// What the owner's participant is used for, as it is configured.
+fn uses(config: &Config) -> Vec<Use> {
+    let in_vault = config
+        .backends
+        .values()
+        .any(|section| section.get("kind").and_then(|kind| kind.as_str()) == Some(backends::participant::KIND));
+    let ledger = config.ledger.is_some().then_some(Use::Replication);
+    [Use::Topology].into_iter().chain(ledger).chain(in_vault.then_some(Use::Vault)).collect()
 }
 
 async fn look(config: &Config, address: &str, access: &Access, api: Api, uses: &[Use]) -> Vec<Line> {

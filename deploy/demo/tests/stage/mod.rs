@@ -83,8 +83,8 @@ impl Stage {
     }
 
     /// Owners with agents and nodes, and a coordinator that has no participant.
-    pub fn without_participant(owners: &[&'static str], options: Options) -> Self {
-        Self::build(owners, options, Vec::new(), &|_| Vec::new(), false)
+    pub fn without_participant(owners: &[&'static str], options: Options, more: &dyn Fn(&str) -> Vec<String>) -> Self {
+        Self::build(owners, options, Vec::new(), more, false)
     }
 
     fn build(

@@ -18,8 +18,8 @@ pub fn least_rights(user: &str, uses: &[Use], api: Api) -> String {
             )
         }
         Api::Ledger => format!(
-            "a user {user:?} of the Ledger API with the right ParticipantAdmin (GetParties), or CanReadAs for each party \
-             that is moved; no CanActAs"
+            "a user {user:?} of the Ledger API with the rights ParticipantAdmin (for GetParties) and CanReadAs for each \
+             party that is moved, or CanReadAsAnyParty (for its contracts and its past); no CanActAs, no CanExecuteAs"
         ),
     }
 }

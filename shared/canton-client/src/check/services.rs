@@ -19,6 +19,8 @@ pub enum Use {
     Topology,
     /// Moving a party's contracts from host to host.
     Replication,
+    /// Signing with keys that live in the participant.
+    Vault,
 }
 
 /// A service that we call, and the call that asks whether it answers. Every one of these is harmless without content: it
@@ -39,7 +41,7 @@ const fn ledger(name: &'static str, rpc: &'static str) -> Service {
     Service { name, rpc, api: Api::Ledger, needed_for: Use::Replication }
 }
 
-const SERVICES: [Service; 11] = [
+const SERVICES: [Service; 12] = [
     admin(
         "com.digitalasset.canton.topology.admin.v30.TopologyManagerReadService",
         "ListAvailableStores",
@@ -52,6 +54,7 @@ const SERVICES: [Service; 11] = [
         "ListConnectedSynchronizers",
         Use::Topology,
     ),
+    admin("com.digitalasset.canton.crypto.admin.v30.VaultService", "ListMyKeys", Use::Vault),
     admin(
         "com.digitalasset.canton.admin.participant.v30.ParticipantStatusService",
         "ParticipantStatus",

@@ -13,7 +13,7 @@ use canton_topology::id::PartyId;
 use tonic::{Code, Request, Response, Status};
 
 use super::{Answers, Api, answers};
-use crate::{acs, connection, contract::Contract, hosting, ledger::Pruned, refused::Refused};
+use crate::{access::LedgerUser, acs, connection, contract::Contract, hosting, ledger::Pruned, refused::Refused};
 
 /// What a reader wants to see of contracts.
 pub(super) struct Seen {
@@ -108,11 +108,13 @@ impl StateService for Api {
         &self,
         request: Request<GetActiveContractsRequest>,
     ) -> Result<Response<Answers<GetActiveContractsResponse>>, Status> {
+        let may_read = LedgerUser::may_read(&request);
         let request = request.into_inner();
         let format = request.event_format.ok_or_else(|| {
             let cause = "The submitted command is missing a mandatory field: event_format";
             Refused::new(Code::InvalidArgument, "MISSING_FIELD", cause)
         })?;
+        may_read?;
         let offset = self.offset("active_at_offset", request.active_at_offset)?;
         Ok(Response::new(answers(self.active(offset, &format)?)))
     }

@@ -18,6 +18,7 @@ use super::{
     ledger_state::{Seen, pruned},
 };
 use crate::{
+    access::LedgerUser,
     acs,
     clock::to_wire,
     hosting::{HostingChange, HostingEvent},
@@ -156,6 +157,7 @@ impl UpdateService for Api {
         &self,
         request: Request<GetUpdatesRequest>,
     ) -> Result<Response<Answers<GetUpdatesResponse>>, Status> {
+        let may_read = LedgerUser::may_read(&request);
         let request = request.into_inner();
         let begin = self.offset("begin_exclusive", request.begin_exclusive)?;
         let end = request.end_inclusive.map(|end| self.offset("end_inclusive", end)).transpose()?;
@@ -166,6 +168,7 @@ impl UpdateService for Api {
             let cause = "The submitted command is missing a mandatory field: update_format";
             Refused::new(Code::InvalidArgument, "MISSING_FIELD", cause)
         })?;
+        may_read?;
         self.0.standing().ledger.updates_after(begin).map_err(pruned)?;
         let wanted = Wanted::of(&format, self.0.synchronizer.id.logical.to_string());
         let (answers, stream) = mpsc::channel(WAITING);
