@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canton_topology::{
     Timestamp,
-    hash::TransactionHash,
+    hash::{TransactionHash, UniqueKey},
     id::{Fingerprint, Namespace},
     judge::Verifier,
     planner,
     state::{Row, State},
-    transaction::Transaction,
+    transaction::{Serial, Transaction},
 };
 
 use crate::{
@@ -68,17 +68,23 @@ pub fn offered<'a>(cases: impl Iterator<Item = &'a Case>) -> BTreeSet<Transactio
     cases.flat_map(Case::offers).flat_map(|offered| &offered.transactions).map(Transaction::hash).collect()
 }
 
+/// Whom a reader knows: owners of the own book and their participants.
+pub type Knows<'a> = &'a dyn Fn(&Namespace) -> bool;
+
 /// The open proposals of a topology that are not among the known ones.
 ///
 /// A proposal is hidden only where every namespace that signed it has as many before it: who floods the synchronizer
-/// hides what it signed itself, and nobody's else.
-pub fn quarantine(state: &State, known: &BTreeSet<TransactionHash>, verifier: &mut Verifier) -> Quarantine {
-    let mut strangers: Vec<&Row> = state.proposals().filter(|row| !known.contains(&row.hash())).collect();
-    strangers.sort_by_key(|row| (row.sequenced, row.hash()));
+/// hides what it signed itself, and nobody's else. Where there is not room for all, those go first that somebody signed
+/// whom the reader knows: namespaces cost nothing, and a stranger can have any number of them.
+pub fn quarantine(
+    state: &State,
+    known: &BTreeSet<TransactionHash>,
+    knows: Knows<'_>,
+    verifier: &mut Verifier,
+) -> Quarantine {
     let mut seen: BTreeMap<Namespace, usize> = BTreeMap::new();
     let mut quarantine = Quarantine::default();
-    for row in strangers {
-        let namespaces = signed_for(row, state);
+    for (row, namespaces) in strangers(state, known, knows, |_| true) {
         let has_room = |namespace: &Namespace| {
             seen.get(namespace).copied().unwrap_or_default() < limits::FOREIGN_PER_NAMESPACE_MAX
         };
@@ -95,7 +101,38 @@ pub fn quarantine(state: &State, known: &BTreeSet<TransactionHash>, verifier: &m
             }
         }
     }
+    quarantine.shown.sort_by_key(|one| (one.sequenced, one.transaction().hash()));
     quarantine
+}
+
+/// The open proposals that wait for any of these serials, shown in the list of all or hidden there; as many as are ever
+/// shown.
+pub fn waiting_for(
+    slots: &BTreeSet<(UniqueKey, Serial)>,
+    state: &State,
+    known: &BTreeSet<TransactionHash>,
+    knows: Knows<'_>,
+    verifier: &mut Verifier,
+) -> Vec<Foreign> {
+    let waits = |row: &Row| slots.contains(&(row.transaction.unique_key(), row.serial()));
+    let all = strangers(state, known, knows, waits).into_iter().take(limits::FOREIGN_SHOWN_MAX);
+    all.map(|(row, namespaces)| look(row, namespaces, state, verifier)).collect()
+}
+
+/// What nobody here has offered, with who signed it: what somebody known signed first, then the oldest.
+fn strangers<'a>(
+    state: &'a State,
+    known: &BTreeSet<TransactionHash>,
+    knows: Knows<'_>,
+    fits: impl Fn(&Row) -> bool,
+) -> Vec<(&'a Row, BTreeSet<Namespace>)> {
+    let rows = state.proposals().filter(|row| !known.contains(&row.hash()) && fits(row));
+    let mut all: Vec<_> = rows.map(|row| (row, signed_for(row, state))).collect();
+    all.sort_by_cached_key(|(row, namespaces)| {
+        let is_strange = !namespaces.iter().any(knows);
+        (is_strange, row.sequenced, row.hash())
+    });
+    all
 }
 
 /// One open proposal by its hash, hidden or not; `None` where it is not open, or a case has it.

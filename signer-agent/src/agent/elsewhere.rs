@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use canton_topology::{
-    Timestamp, hash::TransactionHash, judge::Verifier, state::State, transaction::SignedTransaction,
+    Timestamp, hash::TransactionHash, id::Namespace, judge::Verifier, state::State, transaction::SignedTransaction,
 };
 use protocol::{
+    book::Card,
     case::Case,
     foreign::{self, Foreign, Quarantine},
     intent::CaseId,
@@ -19,8 +20,18 @@ use super::Agent;
 impl Agent {
     /// Proposals that stand open on the synchronizer and belong to no case.
     pub fn quarantine(&self) -> Option<Quarantine> {
-        let state = self.state.as_ref()?;
-        Some(foreign::quarantine(state, &foreign::offered(self.cases()), &mut Verifier::default()))
+        let (state, known) = (self.state.as_ref()?, foreign::offered(self.cases()));
+        Some(foreign::quarantine(state, &known, &|one| self.knows(one), &mut Verifier::default()))
+    }
+
+    /// Whether a namespace is an owner's of the book, or of such an owner's participant.
+    fn knows(&self, namespace: &Namespace) -> bool {
+        let is_of = |card: &Card| {
+            card.owner() == *namespace || card.host.as_ref().is_some_and(|host| host.namespace() == namespace)
+        };
+        let is_mine =
+            self.me.owner == *namespace || self.me.host.as_ref().is_some_and(|(host, _)| host.namespace() == namespace);
+        is_mine || self.book.entries().iter().any(|entry| is_of(&entry.card))
     }
 
     /// One of them.
@@ -32,8 +43,13 @@ impl Agent {
     /// Who waits for which serial.
     pub fn contest(&self, now: Timestamp) -> Contest {
         let Some(state) = self.state.as_ref() else { return Contest::default() };
-        let quarantine = self.quarantine().unwrap_or_default();
-        Contest::of(self.cases(), &quarantine.shown, state, &mut Verifier::default(), now)
+        let shown = self.quarantine().unwrap_or_default().shown;
+        let offered = self.cases().flat_map(Case::offers).flat_map(|offered| &offered.transactions);
+        let all = offered.chain(shown.iter().map(Foreign::transaction));
+        let slots = all.map(|one| (one.unique_key(), one.serial())).collect();
+        let (known, mut verifier) = (foreign::offered(self.cases()), Verifier::default());
+        let rivals = foreign::waiting_for(&slots, state, &known, &|one| self.knows(one), &mut verifier);
+        Contest::of(self.cases(), &rivals, state, &mut verifier, now)
     }
 
     /// Every signature that the agent has seen in any case.

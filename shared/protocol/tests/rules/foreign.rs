@@ -2,16 +2,17 @@
 
 use canton_topology::{
     hash::TransactionHash,
-    id::Fingerprint,
+    id::{Fingerprint, Namespace},
     judge::Verifier,
-    mapping::{Mapping, PartyToParticipant},
+    mapping::{DecentralizedNamespaceDefinition, Mapping, PartyToParticipant},
+    signature::Signature,
     snapshot::Item,
     transaction::{SignedTransaction, Transaction},
 };
 use protocol::{
     accepted::Accepted,
     difference::DifferenceClass,
-    foreign::{Quarantine, find, offered, quarantine},
+    foreign::{Quarantine, find, offered, quarantine, waiting_for},
     intent::{Adopt, Change},
     life::Status,
     limits,
@@ -27,7 +28,7 @@ fn key(world: &World, name: &str) -> Fingerprint {
 }
 
 fn look(world: &World) -> Quarantine {
-    quarantine(&world.state, &Default::default(), &mut Verifier::default())
+    quarantine(&world.state, &Default::default(), &|_| false, &mut Verifier::default())
 }
 
 fn adopt(transaction: &Transaction) -> Change {
@@ -88,7 +89,7 @@ fn what_a_case_has_offered_is_nothing_foreign() {
 
     let known = offered([&case].into_iter());
 
-    assert_eq!(quarantine(&world.state, &known, &mut Verifier::default()).total(), 0);
+    assert_eq!(quarantine(&world.state, &known, &|_| false, &mut Verifier::default()).total(), 0);
     assert!(find(&world.state, &known, &transaction.hash(), &mut Verifier::default()).is_none());
 }
 
@@ -110,6 +111,46 @@ fn t20_who_floods_the_synchronizer_hides_its_own_proposals_and_nobody_elses() {
     let hidden = junk.last().unwrap();
     assert!(all.shown.iter().all(|one| one.transaction().hash() != *hidden), "the newest are those too many");
     assert!(find(&world.state, &Default::default(), hidden, &mut Verifier::default()).is_some(), "asked for by name");
+}
+
+/// A proposal for a namespace of its own, by a key of its own.
+fn keep_a_stranger_s(world: &mut World, number: usize) {
+    let stranger: Fingerprint = format!("1220{number:064x}").parse().unwrap();
+    let namespace = Namespace::from(stranger.clone());
+    let definition =
+        DecentralizedNamespaceDefinition { namespace: namespace.clone(), threshold: 1, owners: vec![namespace] };
+    let transaction = build(1, Mapping::DecentralizedNamespaceDefinition(definition));
+    let signature = Signature::new_ed25519([7; 64], stranger);
+    world.state.keep_open(&Item {
+        sequenced: world.now,
+        valid_from: world.now,
+        valid_until: None,
+        transaction: SignedTransaction::new(transaction, vec![signature], true),
+        rejection: None,
+    });
+}
+
+#[test]
+fn t20_no_number_of_namespaces_hides_what_an_owner_of_the_book_has_signed() {
+    let mut world = World::with_party();
+    for number in 0..limits::FOREIGN_SHOWN_MAX + 5 {
+        keep_a_stranger_s(&mut world, number);
+    }
+    let honest = world.other_threshold(3);
+    world.must_propose_elsewhere(&honest, &["alice"]);
+    let alice = world.owner("alice").namespace();
+    let is_there = |all: &Quarantine| all.shown.iter().any(|one| one.transaction() == &honest);
+
+    let (known, mut verifier) = (Default::default(), Verifier::default());
+    assert!(!is_there(&look(&world)), "it is the newest");
+    let all = quarantine(&world.state, &known, &|one| *one == alice, &mut verifier);
+    assert!(is_there(&all));
+    assert_eq!((all.shown.len(), all.hidden_total), (limits::FOREIGN_SHOWN_MAX, 6));
+
+    // Hidden or not, it is a rival of whoever waits for the same serial.
+    let slots = [(honest.unique_key(), honest.serial())].into();
+    let [rival] = &waiting_for(&slots, &world.state, &known, &|_| false, &mut verifier)[..] else { panic!() };
+    assert_eq!(rival.transaction(), &honest);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::world::World;
 
 fn contest(world: &World, cases: &[&Case]) -> Contest {
     let known = offered(cases.iter().copied());
-    let foreign: Vec<Foreign> = quarantine(&world.state, &known, &mut Verifier::default()).shown;
+    let foreign: Vec<Foreign> = quarantine(&world.state, &known, &|_| false, &mut Verifier::default()).shown;
     Contest::of(cases.iter().copied(), &foreign, &world.state, &mut Verifier::default(), world.now)
 }
 
