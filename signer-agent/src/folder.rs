@@ -4,6 +4,7 @@
 mod kept;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
@@ -15,6 +16,7 @@ use custody::keys::PinnedKey;
 use protocol::{
     api::Base64,
     book::{Book, Card},
+    drill::Drill,
     intent::CaseId,
     statement::Statement,
 };
@@ -146,6 +148,33 @@ impl Folder {
             pinned.drilled_at = Some(at);
         }
         self.set_pinned_keys(&keys)
+    }
+
+    /// The drill that a key was asked for and has not signed.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn open_drill(&self, key: &Fingerprint) -> Result<Option<Drill>, FolderError> {
+        Ok(self.open_drills()?.remove(key))
+    }
+
+    /// Keeps it, or forgets it.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn set_open_drill(&self, key: &Fingerprint, drill: Option<&Drill>) -> Result<(), FolderError> {
+        let mut all = self.open_drills()?;
+        match drill {
+            Some(drill) => drop(all.insert(key.clone(), drill.clone())),
+            None if all.remove(key).is_none() => return Ok(()),
+            None => {}
+        }
+        self.write_json(&self.0.join("drills.json"), &all)
+    }
+
+    fn open_drills(&self) -> Result<BTreeMap<Fingerprint, Drill>, FolderError> {
+        let path = self.0.join("drills.json");
+        if path.exists() { self.read_json(&path, "keys drill") } else { Ok(BTreeMap::new()) }
     }
 
     /// Waits until nobody else changes keys, and lets nobody else for as long as what is returned lives.

@@ -4,6 +4,7 @@
 mod stage;
 
 use canton_sandbox::network::Options;
+use serde_json::{Value, json};
 
 use self::stage::{Stage, for_owner, text};
 
@@ -33,6 +34,14 @@ fn a_party_key_in_the_node_signs_topology_and_nothing_else() {
     }
     let shown = stage.until_effective("alice", &case);
     assert!(shown.to_string().contains(&text(&key, "fingerprint")), "{shown}");
+
+    // It proves nothing and signs no drill: the others do, and it is named.
+    let proved = stage.must("alice", &["keys", "prove", "--passphrase-fd", "0"]);
+    assert_eq!((&proved["sign-topology-alone"], &proved["keys"][1]), (&json!(["party"]), &Value::Null), "{proved}");
+    let named = stage.must_fail("alice", &["keys", "prove", "party", "--passphrase-fd", "0"]);
+    assert!(text(&named, "error").contains("signs topology transactions alone"), "{named}");
+    let drilled = stage.must("alice", &["keys", "drill", "--all"]);
+    assert_eq!((&drilled["all-well"], &drilled["sign-topology-alone"]), (&json!(true), &json!(["party"])), "{drilled}");
 
     // A second key for the namespace may live there; it is taken by its fingerprint, and one that is not there is missing.
     let more =

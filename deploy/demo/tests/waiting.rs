@@ -41,6 +41,7 @@ takes=
 case "$request" in
     *'"kind":"topology-transaction"'*) takes=yes ;;
     *'"kind":"possession"'*) [ ! -e "$folder/proofs" ] || takes=yes ;;
+    *'"kind":"drill"'*) [ ! -e "$folder/drills" ] || takes=yes ;;
 esac
 if [ "$takes" ]; then
     echo "$id" >> "$folder/asked"
@@ -282,4 +283,33 @@ fn a_proof_that_takes_time_is_one_question_and_nothing_is_posted_before() {
     // The nonce was the same each time, and so was the question.
     let asked = office.asked();
     assert_eq!((asked.len(), asked.iter().collect::<BTreeSet<_>>().len()), (3, 1), "{asked:?}");
+}
+
+#[test]
+fn a_drill_that_takes_hours_is_one_question_until_it_is_answered() {
+    let Some(office) = Office::new(1) else { return };
+    let mut stage = office.stage(&["alice", "bob", "carol"]);
+    fs::write(office.path("drills"), "").unwrap();
+    // A key that nobody would believe is not tried.
+    office.open();
+    stage.party();
+    office.close();
+    let before = office.asked().len();
+
+    for _ in 0..3 {
+        let answer = stage.ask("alice", &["keys", "drill", "namespace"]);
+        assert_eq!(answer.code, 2, "{}", answer.value);
+        assert_eq!(answer.value["drills"][0]["pending"], "the office is closed", "{}", answer.value);
+        stage.kill_agent("alice");
+        stage.start_agent("alice");
+        stage.until("alice", &["status"], |status| !status["participant"].is_null());
+    }
+    office.open();
+    let done = stage.must("alice", &["keys", "drill", "namespace"]);
+    assert_eq!(done["all-well"], true, "{done}");
+    let asked = office.asked().split_off(before);
+    assert!(asked.len() == 4 && asked.iter().all(|id| *id == asked[0]), "one question: {asked:?}");
+
+    stage.must("alice", &["keys", "drill", "namespace"]);
+    assert_ne!(office.asked().last(), asked.last(), "what was answered is not asked again");
 }

@@ -36,7 +36,16 @@ pub struct Drill {
     pub nonce: [u8; 32],
 }
 
+/// How long a drill that nobody has signed yet is asked for, in microseconds: a day. Whoever takes hours answers the same
+/// question, not a new one each time.
+const OPEN_MICROS: i64 = 24 * 3600 * 1_000_000;
+
 impl Drill {
+    /// Whether it is still asked for.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.at <= now && now < self.at.plus_micros(OPEN_MICROS)
+    }
+
     /// The bytes that the key signs.
     ///
     /// # Panics

@@ -8,16 +8,28 @@ use custody::{
 };
 use protocol::drill::{Drill, Due, Standing, WORDS, due, standing_of_namespace_key, standing_of_party_key};
 use serde_json::{Value, json};
+use thiserror::Error;
 use tracing::warn;
 
 use super::{Actor, now};
-use crate::control::Answer;
+use crate::{control::Answer, folder::FolderError};
 
 /// Microseconds of a day.
 const DAY: i64 = 24 * 3600 * 1_000_000;
 
+/// Why a key did not sign a drill.
+#[derive(Debug, Error)]
+enum NotTried {
+    /// Its backend.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What it is asked for is not kept.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
 impl Actor {
-    /// Tries keys, all active ones where none is named. One that fails keeps none from being tried.
+    /// Tries keys; where none is named, all active ones that can sign a drill. One that fails keeps none from being tried.
     pub(super) fn drill(&mut self, names: &[String]) -> Result<Value, Answer> {
         let wanted = |key: &&PinnedKey| {
             let is_named = |name: &String| *name == key.name || *name == key.fingerprint().as_str();
@@ -29,9 +41,12 @@ impl Actor {
             let words = format!("not every name is an active key's; there are {}", known.join(", "));
             return Err(Answer::failed("UnknownKey", words));
         }
+        let (left_out, keys): (Vec<PinnedKey>, Vec<PinnedKey>) =
+            keys.into_iter().partition(|key| names.is_empty() && self.signs_topology_alone(key));
         let all: Vec<Value> = keys.iter().map(|key| self.drill_one(key)).collect();
         let is_well = all.iter().all(|one| one["works"] == true && one["useful"] == true);
-        Ok(json!({ "drills": all, "all-well": is_well }))
+        let left_out: Vec<&str> = left_out.iter().map(|key| key.name.as_str()).collect();
+        Ok(json!({ "drills": all, "all-well": is_well, "sign-topology-alone": left_out }))
     }
 
     fn drill_one(&mut self, key: &PinnedKey) -> Value {
@@ -77,19 +92,38 @@ impl Actor {
         }
     }
 
-    fn sign_drill(&mut self, key: &Fingerprint) -> Result<Outcome, KeyError> {
+    /// No drill can be had of a key whose holder signs nothing else.
+    fn signs_topology_alone(&self, key: &PinnedKey) -> bool {
+        self.keyring.signs_topology_alone(key.fingerprint())
+    }
+
+    fn sign_drill(&mut self, key: &Fingerprint) -> Result<Outcome, NotTried> {
+        let asked = self.folder.open_drill(key)?.filter(|drill| drill.is_open(now()));
+        let drill = match asked {
+            Some(drill) => drill,
+            None => self.new_drill(key)?,
+        };
+        // Before the key is touched, so that whoever takes hours is asked for the same one again.
+        self.folder.set_open_drill(key, Some(&drill))?;
+        let outcome = self.keyring.sign(&ToSign::drill(&drill))?;
+        if let Outcome::Signed(_) = outcome {
+            self.folder.set_open_drill(key, None)?;
+        }
+        Ok(outcome)
+    }
+
+    fn new_drill(&self, key: &Fingerprint) -> Result<Drill, NotTried> {
         let mut nonce = [0; 32];
         random::fill(&mut nonce).map_err(|error| KeyError::Backend(error.to_string()))?;
         let me = self.agent.me();
-        let drill = Drill {
+        Ok(Drill {
             words: WORDS.to_owned(),
             key: key.clone(),
             owner: me.owner.clone(),
             synchronizer: me.synchronizer.clone(),
             at: now(),
             nonce,
-        };
-        self.keyring.sign(&ToSign::drill(&drill))
+        })
     }
 
     /// When each key is to be tried next; nothing where the owner wants no schedule.
@@ -104,7 +138,7 @@ impl Actor {
             };
             json!({ "key": key.name, "last": key.drilled_at.map(moment), "due": moment(at), "missed": missed })
         };
-        self.keyring.active().map(one).collect()
+        self.keyring.active().filter(|key| !self.signs_topology_alone(key)).map(one).collect()
     }
 
     /// Says once that a drill was missed, for as long as it is.

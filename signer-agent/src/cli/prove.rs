@@ -42,10 +42,11 @@ pub async fn run(folder: &Folder, kinds: &Kinds, prove: &Prove, form: &Form) -> 
         keys: Vec::new(),
     };
     // A backend may wait for the network.
-    let (signed, waiting) = tokio::task::block_in_place(|| {
+    let (signed, waiting, left_out) = tokio::task::block_in_place(|| {
         let mut custodian = keys::opened(folder, kinds, &prove.with)?;
-        let waiting = answer(&mut custodian, &chosen, &attestations, &mut introduction)?;
-        anyhow::Ok((Statement::sign(&introduction, &custodian.identity), waiting))
+        let (able, left_out) = able(&custodian, chosen, prove)?;
+        let waiting = answer(&mut custodian, &able, &attestations, &mut introduction)?;
+        anyhow::Ok((Statement::sign(&introduction, &custodian.identity), waiting, left_out))
     })?;
     if !waiting.is_empty() {
         let heading = "not yet: whoever holds these keys has not answered; run the same command again later";
@@ -66,6 +67,7 @@ pub async fn run(folder: &Folder, kinds: &Kinds, prove: &Prove, form: &Form) -> 
     folder.set_proving(None)?;
     let mut value = described(&introduction);
     value["introduction"] = posted.introduction.into();
+    value["sign-topology-alone"] = left_out.into();
     let heading =
         "the introduction is in the mailbox; read the code aloud over another path, and keep `keys transcript`";
     print::value(heading, &value, form)?;
@@ -96,6 +98,21 @@ fn chosen(folder: &Folder, prove: &Prove) -> anyhow::Result<Vec<PinnedKey>> {
         bail!("{} keys; an introduction carries at most {}: name them", chosen.len(), limits::INTRODUCED_KEYS_MAX);
     }
     Ok(chosen)
+}
+
+/// The keys that can prove anything, and the names of those that sign topology alone.
+fn able(custodian: &Custodian, chosen: Vec<PinnedKey>, prove: &Prove) -> anyhow::Result<(Vec<PinnedKey>, Vec<String>)> {
+    let signs_topology_alone = |key: &PinnedKey| custodian.keyring.signs_topology_alone(key.fingerprint());
+    let (left_out, able): (Vec<_>, Vec<_>) = chosen.into_iter().partition(signs_topology_alone);
+    if let Some(named) = left_out.iter().find(|_| !prove.keys.is_empty()) {
+        bail!(
+            "{}: its holder ({}) signs topology transactions alone, so it proves nothing; leave it out, and let the others \
+             compare its fingerprint",
+            named.name,
+            named.backend
+        );
+    }
+    Ok((able, left_out.into_iter().map(|key| key.name).collect()))
 }
 
 fn attestations(chosen: &[PinnedKey], prove: &Prove) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
