@@ -72,7 +72,7 @@ fn must_not_be_below(folder: &Path, canaries: &[Canary]) -> usize {
 fn known_key(stage: &Stage) -> String {
     let path = stage.path("known.pem");
     let key = SecretKey::from_bytes(KeySpec::Ed25519, SEED.as_bytes()).unwrap();
-    pkcs8_file::write(&path, &key, &SecretString::from(KEY_PASSPHRASE.to_owned())).unwrap();
+    pkcs8_file::write(&path, &key, &SecretString::from(KEY_PASSPHRASE.to_owned()), pkcs8_file::Form::Pem).unwrap();
     path.to_str().unwrap().to_owned()
 }
 

@@ -378,3 +378,38 @@ fn a_snapshot_is_sealed_once_and_sent_until_it_is_imported_wherever_it_is_missin
     let of_dave = stage.path("dave").join("hosting").join(format!("{case}.contracts.age"));
     assert!(!of_dave.exists());
 }
+
+#[test]
+fn a_backup_command_that_fails_says_why_and_nothing_is_imported_before_it_works() {
+    let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    let (script, config) = (stage.path("backup.sh"), stage.path("dave").join("agent.toml"));
+    std::fs::write(&script, "echo 'no space left' >&2; exit 28").unwrap();
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("backup_command = [\"/bin/sh\", {script:?}]\n{before}")).unwrap();
+    stage.kill_agent("dave");
+    stage.start_agent("dave");
+    stage.until("dave", &["status"], |status| !status["participant"].is_null());
+    let case = proposed(&stage);
+    stage.confirm("alice", &case, "prepare");
+    stage.approve("dave", &case);
+    // Its own signature may not stand on the synchronizer yet. The backup comes by itself, and fails.
+    let run = || stage.ask("dave", &["workflow", "run", &case, "--confirm", "disconnect"]);
+    assert!((0..600).any(|_| run().value["name"] == "BackupCommand"));
+    for owner in ["alice", "bob"] {
+        stage.approve(owner, &case);
+    }
+    stage.step("dave", &case, "count", "done");
+
+    let words = ["workflow", "show", &case];
+    let shown = stage.until("dave", &words, |shown| shown["failed"]["name"] == "BackupCommand");
+    let reason = text(&shown["failed"], "reason");
+    assert!(reason.contains("exit status: 28") && reason.ends_with("no space left"), "{reason}");
+    stage.ask("dave", &["workflow", "run", &case, "--confirm", "import"]);
+    stage.step("dave", &case, "import", "waiting");
+    assert!(stage.network.contracts(&stage.node("dave").id).is_empty());
+
+    std::fs::write(&script, "exit 0").unwrap();
+    stage.confirm("dave", &case, "import");
+    stage.step("dave", &case, "verify-target", "done");
+    assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
+}

@@ -7,7 +7,7 @@ use std::{path::Path, process::Command};
 
 use canton_sandbox::network::Options;
 use serde_json::Value;
-use stage::{Stage, text};
+use stage::{PASSPHRASE, Stage, text};
 
 const ASKED: [&str; 2] = ["--passphrase-fd", "0"];
 
@@ -70,6 +70,52 @@ fn an_owner_makes_takes_and_retires_keys() {
     let shown = stage.until("alice", &["show", &case], |value| value["offer"].is_string());
     let refused = stage.must_fail("alice", &["approve", &case, "--offer", &text(&shown, "offer")]);
     assert!(text(&refused, "error").contains("retired"), "{refused}");
+}
+
+/// One command that reads this from descriptor 0, and this from descriptor 9.
+fn with_two_secrets(stage: &Stage, words: &[&str], first: &str, second: &str) -> (i32, Value) {
+    let line = "exec \"$0\" signer-agent --json --data \"$1\" \"${@:4}\" 0<<<\"$2\" 9<<<\"$3\"";
+    let output = Command::new("bash")
+        .args(["-c", line, env!("CARGO_BIN_EXE_demo")])
+        .arg(stage.path("alice"))
+        .args([first, second])
+        .args(words)
+        .output()
+        .unwrap();
+    let told = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (output.status.code().unwrap(), told)
+}
+
+#[test]
+fn an_owner_takes_a_key_elsewhere_and_changes_the_passphrase() {
+    let stage = Stage::new(&["alice", "bob"], Options::default());
+    let print = text(&stage.must("alice", &["keys", "show", "party"]), "fingerprint");
+    let (elsewhere, changed) = ("a passphrase of the file's own", "another horse battery staple");
+    for form in ["pem", "der"] {
+        let out = stage.path(&format!("party.{form}"));
+        let words = ["keys", "export", "party", "--out", out.to_str().unwrap(), "--form", form];
+        let words = [&words[..], &["--passphrase-fd", "0", "--key-passphrase-fd", "9"]].concat();
+        let (code, short) = with_two_secrets(&stage, &words, PASSPHRASE, "short");
+        assert!(code == 1 && text(&short, "error").contains("characters are needed"), "{short}");
+        let (code, wrong) = with_two_secrets(&stage, &words, "not the passphrase", elsewhere);
+        assert!(code == 1 && !out.exists(), "{wrong}");
+        let (code, written) = with_two_secrets(&stage, &words, PASSPHRASE, elsewhere);
+        assert_eq!((code, text(&written, "fingerprint")), (0, print.clone()), "{written}");
+        // openssl opens it, and the agent takes it back as the key that it was.
+        let pass = format!("pass:{elsewhere}");
+        openssl(&["pkey", "-inform", form, "-in", out.to_str().unwrap(), "-passin", &pass, "-noout"]);
+        let taken = ["keys", "import", "--pkcs8", out.to_str().unwrap(), "--purpose", "party", "--name", form];
+        let taken = [&taken[..], &["--passphrase-fd", "0", "--key-passphrase-fd", "9"]].concat();
+        let (_, twice) = with_two_secrets(&stage, &taken, PASSPHRASE, elsewhere);
+        assert!(twice.to_string().contains(&print), "{twice}");
+    }
+
+    let words = ["keys", "passphrase", "--passphrase-fd", "0", "--new-passphrase-fd", "9"];
+    assert_eq!(with_two_secrets(&stage, &words, "not the passphrase", changed).0, 1);
+    assert_eq!(with_two_secrets(&stage, &words, PASSPHRASE, changed).0, 0);
+    let make = ["keys", "generate", "--purpose", "party", "--name", "new", "--passphrase-fd", "0"];
+    assert_eq!(with_two_secrets(&stage, &make, PASSPHRASE, "").0, 1, "the old one opens nothing");
+    assert_eq!(with_two_secrets(&stage, &make, changed, "").0, 0);
 }
 
 #[test]

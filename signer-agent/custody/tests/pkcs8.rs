@@ -11,7 +11,7 @@ use std::{
 use canton_topology::key::KeySpec;
 use custody::keys::{
     Purpose,
-    pkcs8_file::{self, Pkcs8Error},
+    pkcs8_file::{self, Form, Pkcs8Error},
     secret_key::SecretKey,
 };
 use secrecy::SecretString;
@@ -86,15 +86,15 @@ fn what_openssl_encrypts_with_scrypt_is_read() {
 #[test]
 fn what_is_written_openssl_reads_and_only_with_the_passphrase() {
     let folder = tempfile::tempdir().unwrap();
-    for spec in KeySpec::ALL {
-        let path = folder.path().join(spec.name());
+    for (spec, form) in KeySpec::ALL.into_iter().flat_map(|spec| [(spec, Form::Pem), (spec, Form::Der)]) {
+        let path = folder.path().join(format!("{}-{form:?}", spec.name()));
         let key = SecretKey::generate(spec).unwrap();
 
-        pkcs8_file::write(&path, &key, &passphrase(PASSPHRASE)).unwrap();
+        pkcs8_file::write(&path, &key, &passphrase(PASSPHRASE), form).unwrap();
 
         assert_eq!(key.public(Purpose::Party).spki(), public(&path), "{}", spec.name());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let again = pkcs8_file::write(&path, &key, &passphrase(PASSPHRASE));
+        let again = pkcs8_file::write(&path, &key, &passphrase(PASSPHRASE), form);
         assert!(matches!(again, Err(Pkcs8Error::Io { .. })), "it is never overwritten");
         let wrong = pkcs8_file::read(&path, Some(&passphrase("wrong horse")), false);
         assert!(matches!(wrong, Err(Pkcs8Error::Passphrase { .. })), "{wrong:?}");
@@ -119,7 +119,8 @@ fn a_key_in_the_clear_is_refused_unless_the_caller_takes_it() {
 fn a_file_that_others_may_read_is_refused_however_it_is_encrypted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    pkcs8_file::write(&path, &SecretKey::generate(KeySpec::Ed25519).unwrap(), &passphrase(PASSPHRASE)).unwrap();
+    pkcs8_file::write(&path, &SecretKey::generate(KeySpec::Ed25519).unwrap(), &passphrase(PASSPHRASE), Form::Pem)
+        .unwrap();
     for mode in [0o640, 0o604, 0o620] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let refused = pkcs8_file::read(&path, Some(&passphrase(PASSPHRASE)), false);
@@ -153,7 +154,8 @@ fn what_is_no_such_key_is_named() {
 fn a_file_whose_cost_is_beyond_bearing_is_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let (pem, der) = (folder.path().join("pem"), folder.path().join("der"));
-    pkcs8_file::write(&pem, &SecretKey::generate(KeySpec::Ed25519).unwrap(), &passphrase(PASSPHRASE)).unwrap();
+    pkcs8_file::write(&pem, &SecretKey::generate(KeySpec::Ed25519).unwrap(), &passphrase(PASSPHRASE), Form::Pem)
+        .unwrap();
     let pass = format!("pass:{PASSPHRASE}");
     let words = ["pkcs8", "-topk8", "-outform", "DER", "-iter", "600000", "-passin", &pass, "-passout", &pass, "-in"];
     let mut bytes = openssl(&words, &[&pem]);

@@ -29,7 +29,7 @@ pub struct Config {
     /// How the Ledger API lets the agent in.
     #[serde(default, skip_serializing_if = "is_open")]
     pub ledger_access: Access,
-    /// A command that backs the participant's database up, and its arguments; it runs with an empty environment.
+    /// A command that backs the participant's database up, and its arguments; it runs with nothing but PATH in its environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backup_command: Vec<String>,
     /// How often each key is to be tried with `keys drill`, in days; one that was not tried in time is an alarm.

@@ -4,6 +4,7 @@
 //! acts, remembers durably what it will need to undo, acts, looks whether it worked, and has the agent vouch for it. Any
 //! step can be repeated after a crash anywhere.
 
+mod backup_command;
 pub mod command;
 mod contracts;
 pub mod error;
@@ -119,7 +120,8 @@ impl Runner {
         self.change(view.case, |doing| *doing = Doing { step: Some(step), ..Doing::default() });
         let done = Step { runner: self, tools: &self.tools, view, confirmed }.run(step).await;
         self.ended(view.case, step.name(), &done);
-        done.map(|claim| claim.map(|claim| (claim, confirmed.steps.contains(&step))))
+        let is_in_words = step == HostingStep::Backup && confirmed.backup.is_some();
+        done.map(|claim| claim.map(|claim| (claim, is_in_words || confirmed.steps.contains(&step))))
     }
 
     /// Keeps what this owner has sent where the others can fetch it. Whether anything was to be done.

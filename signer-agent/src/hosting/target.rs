@@ -15,7 +15,7 @@ use protocol::{
 use tracing::{info, warn};
 
 use super::{
-    Step, contracts,
+    Step, backup_command, contracts,
     error::StepError,
     fork::LedgerMark,
     held::Held,
@@ -30,8 +30,6 @@ use crate::{
 
 /// How long a node looks for the activation when it is asked about the flag.
 const WAIT_FOR_ACTIVATION: Duration = Duration::from_secs(5);
-/// How long the backup command may take.
-const BACKUP_WITHIN: Duration = Duration::from_secs(6 * 3600);
 
 impl Step<'_> {
     /// Uploads what a human handed in. Whether it was enough, topology tells.
@@ -113,14 +111,7 @@ impl Step<'_> {
             let words = "back the node's database up, then say so with `workflow run --backup WORDS`";
             return Err(StepError::NotYet(words.to_owned()));
         };
-        let mut command = tokio::process::Command::new(program);
-        command.args(arguments).env_clear().stdin(std::process::Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(BACKUP_WITHIN, command.output()).await;
-        let output = output.map_err(|_| StepError::BackupCommand("took too long".to_owned()))?;
-        let output = output.map_err(|error| StepError::BackupCommand(format!("{program} does not start: {error}")))?;
-        if !output.status.success() {
-            return Err(StepError::BackupCommand(format!("{program} failed: {}", output.status)));
-        }
+        backup_command::run(program, arguments).await?;
         Ok(Claim::BackedUp(Backup::Command))
     }
 

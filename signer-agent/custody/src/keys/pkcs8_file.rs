@@ -170,11 +170,20 @@ fn must_be_bearable(encrypted: &EncryptedPrivateKeyInfo<'_>) -> Result<(), &'sta
     if is_bearable { Ok(()) } else { Err("its cost is beyond what is taken; somebody made it to hold us up") }
 }
 
+/// How an encrypted key is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines of text.
+    Pem,
+    /// The bare bytes.
+    Der,
+}
+
 /// Writes a key, encrypted. Never overwrites.
 ///
 /// # Errors
 /// See [`Pkcs8Error`].
-pub fn write(path: &Path, key: &SecretKey, passphrase: &SecretString) -> Result<(), Pkcs8Error> {
+pub fn write(path: &Path, key: &SecretKey, passphrase: &SecretString, form: Form) -> Result<(), Pkcs8Error> {
     let format = |reason| Pkcs8Error::Format { path: path.to_owned(), reason };
     let der = match key {
         // Without the public half: openssl reads version 1 of the format alone.
@@ -191,11 +200,16 @@ pub fn write(path: &Path, key: &SecretKey, passphrase: &SecretString) -> Result<
     let info = PrivateKeyInfo::from_der(der.as_bytes()).map_err(|_| format("the key does not encode"))?;
     let sealed = info.encrypt_with_params(parameters, passphrase.expose_secret().as_bytes());
     let sealed = sealed.map_err(|_| format("the key does not encrypt"))?;
-    let pem = sealed.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF);
-    let pem = pem.map_err(|_| format("the key does not encode"))?;
+    let bytes = match form {
+        Form::Der => Zeroizing::new(sealed.as_bytes().to_vec()),
+        Form::Pem => {
+            let pem = sealed.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF);
+            Zeroizing::new(pem.map_err(|_| format("the key does not encode"))?.as_bytes().to_vec())
+        }
+    };
     let io = |error| Pkcs8Error::Io { path: path.to_owned(), error };
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(io)
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)
 }
 
 fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, Pkcs8Error> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use canton_topology::key::KeySpec;
 use clap::{Args, Subcommand, ValueEnum};
-use custody::keys::Purpose;
+use custody::keys::{Purpose, pkcs8_file};
 
 use super::Passphrase;
 use crate::custodian::Place;
@@ -172,6 +172,9 @@ pub struct ExportKey {
     /// Where it is written; never over a file that is there.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// How it is written; openssl reads both.
+    #[arg(long, value_enum, default_value = "pem")]
+    pub form: Pkcs8Form,
     /// Read the passphrase of the new file from this file descriptor instead of asking.
     #[arg(long, value_name = "FD")]
     pub key_passphrase_fd: Option<u32>,
@@ -186,6 +189,24 @@ pub struct ChangePassphrase {
     pub new_passphrase_fd: Option<u32>,
     #[command(flatten)]
     pub with: KeysWith,
+}
+
+/// How a PKCS#8 file is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Pkcs8Form {
+    /// Lines of text.
+    Pem,
+    /// The bare bytes.
+    Der,
+}
+
+impl From<Pkcs8Form> for pkcs8_file::Form {
+    fn from(form: Pkcs8Form) -> Self {
+        match form {
+            Pkcs8Form::Pem => Self::Pem,
+            Pkcs8Form::Der => Self::Der,
+        }
+    }
 }
 
 /// What a key is for.

@@ -18,7 +18,7 @@ use super::{
         End,
         arguments::{ChangePassphrase, ExportKey, ImportKey},
         print::{self, Form},
-        secrets::{self, Secrets},
+        secrets::{self, Descriptor, Secrets},
     },
     named,
 };
@@ -30,8 +30,9 @@ use crate::{
 
 /// Puts a PKCS#8 file's key into the encrypted file; where it is found there, to be pinned. No other backend is opened.
 pub fn import(folder: &Folder, file: &Path, import: &ImportKey) -> anyhow::Result<(Custodian, Place)> {
-    let given = import.key_passphrase_fd.map(|fd| secrets::from_descriptor(fd, "--key-passphrase-fd")).transpose()?;
+    let given = import.key_passphrase_fd.map(|fd| Descriptor::open(fd, "--key-passphrase-fd")).transpose()?;
     let mut secrets = Secrets::read(&import.with.passphrase, false)?;
+    let given = given.map(Descriptor::read).transpose()?;
     let secret = read(file, given, import.accept_plaintext)?;
     let mut keys = KeyFile::open(&folder.keys(), &secrets.passphrase)?;
     let fingerprint = keys.import(import.purpose.into(), secret)?;
@@ -54,7 +55,7 @@ fn read(file: &Path, given: Option<SecretString>, accept_plaintext: bool) -> any
 }
 
 pub fn export(folder: &Folder, export: &ExportKey, form: &Form) -> anyhow::Result<End> {
-    let given = export.key_passphrase_fd.map(|fd| secrets::from_descriptor(fd, "--key-passphrase-fd")).transpose()?;
+    let given = export.key_passphrase_fd.map(|fd| Descriptor::open(fd, "--key-passphrase-fd")).transpose()?;
     let secrets = Secrets::read(&export.with.passphrase, false)?;
     let keys = folder.pinned_keys()?;
     let key = named(&keys, &export.key)?;
@@ -64,14 +65,14 @@ pub fn export(folder: &Folder, export: &ExportKey, form: &Form) -> anyhow::Resul
     let file = KeyFile::open(&folder.keys(), &secrets.passphrase)?;
     let secret = file.secret(key.fingerprint()).context("the file of secrets does not hold it; restore the file")?;
     let passphrase = new_passphrase(given, "--key-passphrase-fd")?;
-    pkcs8_file::write(&export.out, secret, &passphrase)?;
+    pkcs8_file::write(&export.out, secret, &passphrase, export.form.into())?;
     let value = json!({ "name": key.name, "fingerprint": key.fingerprint().to_string(), "file": export.out.display().to_string() });
     print::value("the key is written; it is in two places now", &value, form)?;
     Ok(End::Done)
 }
 
 pub fn change_passphrase(folder: &Folder, change: &ChangePassphrase, form: &Form) -> anyhow::Result<End> {
-    let given = change.new_passphrase_fd.map(|fd| secrets::from_descriptor(fd, "--new-passphrase-fd")).transpose()?;
+    let given = change.new_passphrase_fd.map(|fd| Descriptor::open(fd, "--new-passphrase-fd")).transpose()?;
     let _alone = folder.hold_keys()?;
     let secrets = Secrets::read(&change.with.passphrase, false)?;
     let mut file = KeyFile::open(&folder.keys(), &secrets.passphrase)?;
@@ -81,9 +82,9 @@ pub fn change_passphrase(folder: &Folder, change: &ChangePassphrase, form: &Form
     Ok(End::Done)
 }
 
-fn new_passphrase(given: Option<SecretString>, option: &str) -> anyhow::Result<SecretString> {
+fn new_passphrase(given: Option<Descriptor>, option: &str) -> anyhow::Result<SecretString> {
     let passphrase = match given {
-        Some(given) => given,
+        Some(given) => given.read()?,
         None => secrets::asked("New passphrase", true).with_context(|| format!("or name it with {option}"))?,
     };
     if passphrase.expose_secret().chars().count() < PASSPHRASE_CHARS_MIN {
