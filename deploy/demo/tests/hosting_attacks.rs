@@ -413,3 +413,52 @@ fn a_backup_command_that_fails_says_why_and_nothing_is_imported_before_it_works(
     stage.step("dave", &case, "verify-target", "done");
     assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
 }
+
+#[test]
+fn a_node_that_stops_in_the_middle_of_an_import_imports_again_and_has_each_contract_once() {
+    let stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    let case = proposed(&stage);
+    let id = stage.node("dave").id.clone();
+    up_to_disconnected(&stage, &case);
+    for owner in ["alice", "bob"] {
+        stage.approve(owner, &case);
+    }
+    stage.step("dave", &case, "count", "done");
+    stage.back_up("dave", &case);
+    stage.step("dave", &case, "import", "due");
+    stage.network.faults(&id).stop_import_after(1);
+    let broken_off = stage.ask("dave", &["workflow", "run", &case, "--confirm", "import"]);
+    assert_ne!(broken_off.code, 0, "{}", broken_off.value);
+    stage.step("dave", &case, "import", "due");
+    assert_eq!(stage.network.contracts(&id).len(), 1);
+
+    stage.network.restart(&id);
+    stage.confirm("dave", &case, "import");
+    for owner in ["alice", "dave"] {
+        stage.step(owner, &case, "verify-target", "done");
+    }
+    assert_eq!(stage.network.contracts(&id).len(), 3);
+    assert!(stage.network.fork(&id).is_none());
+}
+
+#[test]
+fn a_slow_synchronizer_and_nodes_that_restart_on_the_way_cost_nothing_but_time() {
+    let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    stage.patience *= 2;
+    let case = proposed(&stage);
+    stage.network.slow_down(Duration::from_secs(2));
+    up_to_disconnected(&stage, &case);
+    let restart = |owner: &str| {
+        let id = &stage.node(owner).id;
+        stage.network.stop(id);
+        std::thread::sleep(Duration::from_secs(1));
+        stage.network.restart(id);
+    };
+    for owner in ["alice", "bob", "dave", "coordinator"] {
+        restart(owner);
+    }
+    assert!(!stage.is_connected("dave"), "it comes back as it was");
+    finish(&stage, &case);
+    assert_eq!(stage.network.contracts(&stage.node("dave").id).len(), 3);
+    assert!(stage.network.fork(&stage.node("dave").id).is_none());
+}
