@@ -5,7 +5,14 @@
 mod world;
 
 use custody::ladder::Permission;
-use protocol::{intent::CaseId, life::Status, statement::Statement};
+use protocol::{
+    intent::{
+        CaseId, Change, Delegate, LeaveHost, MigrateKeys, OwnersChange, PartyChange, Raw, Revoke, RotateOwnerKey,
+        Scope, Slot, Void,
+    },
+    life::Status,
+    statement::Statement,
+};
 use world::World;
 
 fn everybody_reads(world: &mut World) {
@@ -149,4 +156,122 @@ fn what_the_agents_hold_rebuilds_the_case_at_another_coordinator() {
     world.crash_coordinator();
     assert_eq!(world.coordinator.case(&case), world.owners[0].agent.case(&case));
     ends_well(world, &case);
+}
+
+fn everybody_dies(world: &mut World) {
+    world.crash_coordinator();
+    for owner in 0..world.owners.len() {
+        world.crash_agent(owner);
+    }
+}
+
+/// One thing happens; `false` where nothing is left to happen.
+fn one_thing(world: &mut World, case: &CaseId) -> bool {
+    world.show_coordinator();
+    if world.submit() {
+        return true;
+    }
+    for owner in 0..world.owners.len() {
+        world.show_owner(owner);
+        if world.owners[owner].outgoing.waiting().next().is_some() {
+            world.post_waiting(owner);
+            return true;
+        }
+        if world.deliver(owner) {
+            return true;
+        }
+        let me = world.owners[owner].card.owner();
+        let is_done = world.owners[owner].agent.case(case).is_some_and(|case| case.is_approved_by(&me));
+        // Kept, and not posted before the next death.
+        if !is_done && world.approve(owner, case).is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+/// A world with a party of three, and a fourth owner who has no part in it yet.
+fn with_party() -> World {
+    let mut world = World::new(23, 4);
+    let case = world.propose(0, world.founding(3, 2)).unwrap();
+    world.settle(&case);
+    world
+}
+
+/// A change of each kind that is signatures alone, in a world in which it means something.
+fn every_kind() -> Vec<(World, Change)> {
+    let of = |change: &dyn Fn(&World) -> Change| {
+        let world = with_party();
+        let change = change(&world);
+        (world, change)
+    };
+    let raise = |world: &World| world.planned(world.threshold(3, 3));
+    let key = |world: &World, owner: usize| world.owners[owner].card.namespace_key.clone();
+    let delegate = |world: &World| {
+        let namespace = world.owners[0].card.owner();
+        Change::Delegate(Delegate { namespace, key: key(world, 3), scope: Scope::Owner })
+    };
+    let mut delegated = with_party();
+    let case = delegated.propose(0, delegate(&delegated)).unwrap();
+    delegated.settle(&case);
+    let revoke = Revoke { namespace: delegated.owners[0].card.owner(), key: key(&delegated, 3).fingerprint() };
+    let new = |with_mapping: bool| {
+        let world = World::new(23, 4);
+        let Change::CreateParty(party) = world.founding(3, 2) else { panic!() };
+        let change = if with_mapping { Change::CreatePartyWithKeyMapping(party) } else { Change::CreateParty(party) };
+        (world, change)
+    };
+    let (mut old, founding) = new(true);
+    let case = old.propose(0, founding).unwrap();
+    old.settle(&case);
+    let party = old.party_change(3).party;
+    vec![
+        new(false),
+        new(true),
+        of(&|world| {
+            let (add, remove) = (vec![key(world, 3)], vec![world.owners[2].card.owner()]);
+            let owners = OwnersChange { add, remove, ..world.owners_change(3) };
+            world.membership(
+                Some(owners),
+                Some(PartyChange { confirmation_threshold: Some(2), ..world.party_change(3) }),
+            )
+        }),
+        of(&delegate),
+        (delegated, Change::Revoke(revoke)),
+        of(&|world| {
+            let (namespace, old) = (world.namespace(3), world.owners[1].card.owner());
+            Change::RotateOwnerKey(RotateOwnerKey { namespace, old, new: key(world, 3), revoke_old: true })
+        }),
+        of(&|world| {
+            let (party, participant) = (world.party_change(3).party, world.owners[2].card.host.clone().unwrap());
+            Change::LeaveHost(LeaveHost { party, participant })
+        }),
+        (old, Change::MigrateKeys(MigrateKeys { party })),
+        of(&|world| {
+            let transactions = raise(world).iter().map(|one| one.bytes().to_vec()).collect();
+            Change::Raw(Raw { transactions })
+        }),
+        of(&|world| {
+            let one = &raise(world)[0];
+            let slot = Slot { unique_key: one.unique_key(), serial: one.serial(), transaction: one.hash() };
+            Change::Void(Void { case: CaseId::from_bytes([9; 16]), slots: vec![slot] })
+        }),
+    ]
+}
+
+#[test]
+fn every_kind_comes_to_its_end_though_everybody_dies_after_each_single_thing() {
+    for (mut world, change) in every_kind() {
+        let name = change.name();
+        let case = world.propose(0, change).unwrap();
+        let mut deaths = 0;
+        everybody_dies(&mut world);
+        while one_thing(&mut world, &case) {
+            everybody_dies(&mut world);
+            deaths += 1;
+            assert!(deaths < 500, "{name} does not come to an end");
+        }
+        assert!(deaths > 10, "{name}: {deaths}");
+        ends_well(world, &case);
+    }
 }

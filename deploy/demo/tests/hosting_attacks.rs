@@ -73,38 +73,59 @@ fn finish(stage: &Stage, case: &str) {
     }
 }
 
+/// `kill -9`, on all sides.
+fn kill_everybody(stage: &mut Stage) {
+    for owner in ["alice", "bob", "dave"] {
+        stage.kill_agent(owner);
+    }
+    stage.kill_coordinator();
+    stage.start_coordinator();
+    for owner in ["alice", "bob", "dave"] {
+        stage.start_agent(owner);
+    }
+}
+
+#[test]
+fn a_simple_hosting_is_gone_on_with_though_everybody_is_killed_before_every_step() {
+    let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
+    let party = stage.party().to_string();
+    let case = text(&stage.propose("alice", &["host", &party, "--on", "dave"]), "case");
+    kill_everybody(&mut stage);
+    stage.step("alice", &case, "look", "done");
+    kill_everybody(&mut stage);
+    for owner in ["dave", "alice", "bob"] {
+        stage.approve(owner, &case);
+        kill_everybody(&mut stage);
+    }
+    for owner in ["alice", "dave"] {
+        stage.step(owner, &case, "verify-target", "done");
+        kill_everybody(&mut stage);
+    }
+    stage.step("bob", &case, "verify", "done");
+}
+
 #[test]
 fn everybody_is_killed_before_every_step_and_every_step_is_gone_on_with() {
     let mut stage = Stage::new(&["alice", "bob", "carol", "dave"], options());
-    let all = |stage: &mut Stage| {
-        for owner in ["alice", "bob", "dave"] {
-            stage.kill_agent(owner);
-        }
-        stage.kill_coordinator();
-        stage.start_coordinator();
-        for owner in ["alice", "bob", "dave"] {
-            stage.start_agent(owner);
-        }
-    };
     let case = proposed(&stage);
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.confirm("alice", &case, "prepare");
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.approve("dave", &case);
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.confirm("dave", &case, "disconnect");
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.approve("alice", &case);
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.approve("bob", &case);
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.step("dave", &case, "export", "done");
     stage.step("dave", &case, "count", "done");
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.back_up("dave", &case);
-    all(&mut stage);
+    kill_everybody(&mut stage);
     stage.confirm("dave", &case, "import");
-    all(&mut stage);
+    kill_everybody(&mut stage);
     for owner in ["alice", "dave"] {
         stage.step(owner, &case, "verify-target", "done");
     }

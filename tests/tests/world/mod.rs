@@ -197,9 +197,15 @@ impl World {
     /// An owner wants something.
     pub fn propose(&mut self, owner: usize, change: Change) -> Result<CaseId, Refused> {
         self.cases += 1;
-        let case = CaseId::from_bytes(self.cases.to_be_bytes());
-        let intent = Intent {
-            case,
+        let intent = self.intent(owner, change);
+        let statement = Statement::sign(&intent, &self.owners[owner].identity);
+        self.post(statement)?;
+        Ok(intent.case)
+    }
+
+    fn intent(&self, owner: usize, change: Change) -> Intent {
+        Intent {
+            case: CaseId::from_bytes(self.cases.to_be_bytes()),
             synchronizer: self.network.synchronizer().logical.clone(),
             proposer: self.owners[owner].card.owner(),
             created_at: self.at(),
@@ -208,10 +214,12 @@ impl World {
             change,
             accepts: Accepted::PLAIN.map(|(danger, _)| danger).to_vec(),
             after: None,
-        };
-        let statement = Statement::sign(&intent, &self.owners[owner].identity);
-        self.post(statement)?;
-        Ok(case)
+        }
+    }
+
+    /// What a change would come to now.
+    pub fn planned(&self, change: Change) -> Vec<Transaction> {
+        plan(&self.intent(0, change), &self.network).unwrap().transactions
     }
 
     /// A statement reaches the coordinator.
