@@ -1,13 +1,19 @@
 //! Hosts that a change adds from one moment to the next, as if the party had no contracts to bring along.
 
+use std::collections::BTreeMap;
+
 use canton_topology::{
+    hash::UniqueKey,
     id::{ParticipantId, PartyId},
     mapping::Mapping,
     state::State,
     transaction::{Operation, Transaction},
 };
 
-use crate::intent::{Change, Membership};
+use crate::{
+    hosts::host_of,
+    intent::{Change, Membership},
+};
 
 /// The new hosts, each with its party. A hosting is none of these: it has gates of its own. What was made elsewhere passes
 /// no gate, whether its new host would still be onboarding or not.
@@ -15,7 +21,8 @@ pub fn newcomers(change: &Change, state: &State) -> Vec<(PartyId, ParticipantId)
     match change {
         Change::Membership(Membership { party: Some(change), .. }) => {
             let hosts = change.add_hosts.iter().map(|host| host.participant.clone());
-            hosts.map(|host| (change.party.clone(), host)).collect()
+            let comes = hosts.filter(|host| host_of(state, &change.party, host).is_none());
+            comes.map(|host| (change.party.clone(), host)).collect()
         }
         Change::Raw(raw) => of_bytes(&raw.transactions, state),
         Change::Adopt(adopt) => of_bytes(std::slice::from_ref(&adopt.transaction), state),
@@ -32,13 +39,18 @@ pub fn newcomers(change: &Change, state: &State) -> Vec<(PartyId, ParticipantId)
     }
 }
 
-/// What does not read is not planned either.
+/// What does not read is not planned either. Each transaction follows those before it: a host that one takes away and the
+/// next one brings back has missed what happened in between.
 fn of_bytes(transactions: &[Vec<u8>], state: &State) -> Vec<(PartyId, ParticipantId)> {
     let mut new = Vec::new();
+    let mut before: BTreeMap<UniqueKey, Mapping> = BTreeMap::new();
     for transaction in transactions.iter().filter_map(|bytes| Transaction::parse(bytes).ok()) {
         // A party that nobody hosts yet begins with these hosts. Its former hosts count, though all of them left.
-        let standing = state.active(&transaction.unique_key()).map(|row| row.transaction.mapping());
+        let key = transaction.unique_key();
+        let standing = before.get(&key).or_else(|| state.active(&key).map(|row| row.transaction.mapping()));
+        let is_over = state.effective_since(&transaction.hash()).is_some();
         if transaction.operation() == Operation::AddReplace
+            && !is_over
             && let (Some(Mapping::PartyToParticipant(before)), Mapping::PartyToParticipant(after)) =
                 (standing, transaction.mapping())
         {
@@ -46,6 +58,7 @@ fn of_bytes(transactions: &[Vec<u8>], state: &State) -> Vec<(PartyId, Participan
             let comes = hosts.filter(|participant| before.host(participant).is_none());
             new.extend(comes.map(|participant| (after.party.clone(), participant.clone())));
         }
+        before.insert(key, transaction.mapping().clone());
     }
     new
 }

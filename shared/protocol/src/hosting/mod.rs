@@ -177,13 +177,13 @@ impl fmt::Display for HostingStep {
 pub fn must_be_unused(intent: &Intent, state: &State) -> Vec<PartyId> {
     let new = match &intent.change {
         Change::HostParty(HostParty { party, target, path: HostingPath::Simple { .. }, .. }) => {
-            vec![(party.clone(), target.participant.clone())]
+            let is_there = host_of(state, party, &target.participant).is_some();
+            if is_there { Vec::new() } else { vec![(party.clone(), target.participant.clone())] }
         }
         _ if intent.accepts.contains(&Accepted::HostWithoutContracts) => Vec::new(),
         change => newcomers(change, state),
     };
-    let comes = new.into_iter().filter(|(party, host)| host_of(state, party, host).is_none());
-    let parties: BTreeSet<PartyId> = comes.map(|(party, _)| party).collect();
+    let parties: BTreeSet<PartyId> = new.into_iter().map(|(party, _)| party).collect();
     parties.into_iter().collect()
 }
 

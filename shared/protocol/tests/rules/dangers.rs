@@ -227,6 +227,22 @@ fn a_host_that_comes_with_bytes_made_elsewhere_passes_no_gate_and_is_a_danger_wh
 }
 
 #[test]
+fn a_host_that_one_transaction_takes_away_and_the_next_one_brings_back_has_missed_something() {
+    let mut world = World::with_party();
+    let (there, mut away) = (world.party_mapping(), world.party_mapping());
+    away.participants.pop();
+    let all = [away, there].map(Mapping::PartyToParticipant);
+    let all: Vec<Transaction> = all.into_iter().zip(2..).map(|(mapping, serial)| build(serial, mapping)).collect();
+
+    let dangers = world.dangers(&world.intent("alice", world.raw(&all)));
+    assert!(dangers.iter().any(|one| matches!(one, Danger::HostWithoutContracts { .. })), "{dangers:?}");
+    let intent = Intent { accepts: vec![Accepted::HostOfUnusedParty], ..world.intent("alice", world.raw(&all)) };
+    assert_eq!(must_be_unused(&intent, &world.state), [world.party()]);
+    all.iter().for_each(|one| world.state.assume(one));
+    assert_eq!(must_be_unused(&intent, &world.state), []);
+}
+
+#[test]
 fn every_danger_has_a_name_that_reads_back() {
     for (danger, name) in Accepted::PLAIN {
         assert_eq!((danger.to_string().as_str(), name.parse()), (name, Ok(danger)));
